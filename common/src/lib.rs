@@ -1,1 +1,9 @@
-//! common
+//! The contract both Oplogue binaries share.
+//!
+//! Pure modules build without any client library; the features `kafka`, `mongo` and `service` add the shells.
+
+pub mod cluster_time;
+pub mod error;
+pub mod event;
+pub mod namespace;
+pub mod raw;

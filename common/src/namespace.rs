@@ -1,0 +1,253 @@
+//! Namespaces and which of them a pipeline carries.
+
+use std::{fmt, str::FromStr};
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+/// A collection by its database and name. The name may hold dots, the database may not.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Namespace {
+    /// Database.
+    pub db: String,
+    /// Collection.
+    pub coll: String,
+}
+
+impl Namespace {
+    /// A namespace from its two names.
+    pub fn new(db: impl Into<String>, coll: impl Into<String>) -> Self {
+        Self { db: db.into(), coll: coll.into() }
+    }
+
+    /// Whether the server or Oplogue keeps its own business here, so that no filter can ask for it: the databases
+    /// `admin`, `config` and `local`, `system.*` collections, and the temporaries through which `$out` and renames
+    /// across databases stream.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self.db.as_str(), "admin" | "config" | "local" | "oplogue")
+            || self.coll.starts_with("system.")
+            || self.is_temporary()
+    }
+
+    /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`).
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.coll.starts_with("tmp.agg_out.")
+            || (self.coll.starts_with("tmp") && self.coll.ends_with(".renameCollection"))
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.db, self.coll)
+    }
+}
+
+/// A text that is not `database.collection`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a namespace; write it as database.collection")]
+pub struct ParseError(String);
+
+impl FromStr for Namespace {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('.') {
+            Some((db, coll)) if !db.is_empty() && !coll.is_empty() => Ok(Self::new(db, coll)),
+            _ => Err(ParseError(text.to_owned())),
+        }
+    }
+}
+
+impl Serialize for Namespace {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Namespace {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One line of a filter: `db.coll`, `db.*`, `*.coll`, `*.*`, or `/regex/` over the whole `db.coll`.
+///
+/// `*` alone stands for any database or any collection; elsewhere in a name it is an ordinary character.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    matcher: Matcher,
+}
+
+#[derive(Debug, Clone)]
+enum Matcher {
+    Names { db: Option<String>, coll: Option<String> },
+    Regex(Regex),
+}
+
+/// A pattern that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// Neither `database.collection` nor `/regex/`.
+    #[error("`{0}` is not a namespace pattern; write db.coll, db.*, *.coll or /regex/")]
+    Shape(String),
+    /// The regular expression does not compile.
+    #[error("`{pattern}`: {reason}")]
+    Regex {
+        /// The pattern as written.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Pattern {
+    /// Whether the namespace matches.
+    #[must_use]
+    pub fn matches(&self, ns: &Namespace) -> bool {
+        match &self.matcher {
+            Matcher::Names { db, coll } => {
+                db.as_ref().is_none_or(|db| *db == ns.db) && coll.as_ref().is_none_or(|coll| *coll == ns.coll)
+            }
+            Matcher::Regex(regex) => regex.is_match(&ns.to_string()),
+        }
+    }
+
+    /// The database every matching namespace lies in, when the pattern says so by name.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        match &self.matcher {
+            Matcher::Names { db, .. } => db.as_deref(),
+            Matcher::Regex(_) => None,
+        }
+    }
+
+    /// How specific the pattern is; of two that match, the higher wins: a full name 3, one name 2, a regex 1, `*.*` 0.
+    #[must_use]
+    pub const fn specificity(&self) -> u8 {
+        match &self.matcher {
+            Matcher::Names { db: Some(_), coll: Some(_) } => 3,
+            Matcher::Names { db: None, coll: None } => 0,
+            Matcher::Names { .. } => 2,
+            Matcher::Regex(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let matcher = if let Some(inner) = text.strip_prefix('/').and_then(|t| t.strip_suffix('/')) {
+            let whole = Regex::new(&format!("^(?:{inner})$"));
+            Matcher::Regex(
+                whole.map_err(|e| PatternError::Regex { pattern: text.into(), reason: e.to_string() })?,
+            )
+        } else {
+            let ns: Namespace = text.parse().map_err(|_| PatternError::Shape(text.to_owned()))?;
+            let named = |name: String| (name != "*").then_some(name);
+            Matcher::Names { db: named(ns.db), coll: named(ns.coll) }
+        };
+        Ok(Self { text: text.to_owned(), matcher })
+    }
+}
+
+/// Which namespaces are carried: every one that some `include` matches (all, when there is none) and no `exclude` does,
+/// never an internal one.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+}
+
+impl Filter {
+    /// A filter from its patterns.
+    #[must_use]
+    pub const fn new(include: Vec<Pattern>, exclude: Vec<Pattern>) -> Self {
+        Self { include, exclude }
+    }
+
+    /// Whether the namespace is carried.
+    #[must_use]
+    pub fn carries(&self, ns: &Namespace) -> bool {
+        !ns.is_internal()
+            && (self.include.is_empty() || self.include.iter().any(|p| p.matches(ns)))
+            && !self.exclude.iter().any(|p| p.matches(ns))
+    }
+
+    /// The databases that can hold a carried namespace, sorted, when all includes name theirs.
+    #[must_use]
+    pub fn databases(&self) -> Option<Vec<&str>> {
+        let mut databases = self.include.iter().map(Pattern::database).collect::<Option<Vec<_>>>()?;
+        databases.sort_unstable();
+        databases.dedup();
+        (!databases.is_empty()).then_some(databases)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(include: &[&str], exclude: &[&str]) -> Filter {
+        let parse = |list: &[&str]| list.iter().map(|p| p.parse().unwrap()).collect();
+        Filter::new(parse(include), parse(exclude))
+    }
+
+    fn ns(text: &str) -> Namespace {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn collection_names_keep_their_dots() {
+        assert_eq!(ns("db.a.b c.$d"), Namespace::new("db", "a.b c.$d"));
+        assert!("nodot".parse::<Namespace>().is_err());
+        assert!(".coll".parse::<Namespace>().is_err());
+        assert!("db.".parse::<Namespace>().is_err());
+    }
+
+    #[test]
+    fn include_names_exclude_wins_and_internals_never_pass() {
+        let cases: [(&[&str], &[&str], &str, bool); 11] = [
+            (&[], &[], "shop.orders", true),
+            (&[], &[], "admin.users", false),
+            (&[], &[], "shop.system.views", false),
+            (&[], &[], "shop.tmp.agg_out.1", false),
+            (&[], &[], "shop.tmpXy12.renameCollection", false),
+            (&["shop.*"], &[], "shop.orders", true),
+            (&["shop.*"], &[], "crm.orders", false),
+            (&["shop.*"], &["shop.secret"], "shop.secret", false),
+            (&["*.orders"], &[], "crm.orders", true),
+            (&["/shop\\.(orders|users)/"], &[], "shop.users", true),
+            (&["/shop\\.users/"], &[], "shop.users2", false),
+        ];
+        for (include, exclude, name, carried) in cases {
+            assert_eq!(
+                filter(include, exclude).carries(&ns(name)),
+                carried,
+                "{include:?} {exclude:?} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn databases_are_known_only_when_every_include_names_its_own() {
+        assert_eq!(filter(&["b.x", "a.*", "b.y"], &[]).databases(), Some(vec!["a", "b"]));
+        assert_eq!(filter(&["b.x", "*.y"], &[]).databases(), None);
+        assert_eq!(filter(&[], &["b.x"]).databases(), None);
+    }
+
+    #[test]
+    fn a_bad_pattern_says_what_is_wrong_with_it() {
+        assert_eq!("users".parse::<Pattern>().unwrap_err(), PatternError::Shape("users".into()));
+        assert!(matches!("/shop.(/".parse::<Pattern>(), Err(PatternError::Regex { .. })));
+    }
+}
