@@ -6,5 +6,13 @@ pub mod cluster_time;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod headers;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+pub mod key;
+#[cfg(feature = "mongo")]
+pub mod mongo;
 pub mod namespace;
+pub mod position;
 pub mod raw;
+pub mod topics;
