@@ -1,0 +1,3 @@
+//! x
+pub mod intake;
+pub mod record;
