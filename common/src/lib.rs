@@ -3,6 +3,7 @@
 //! Pure modules build without any client library; the features `kafka`, `mongo` and `service` add the shells.
 
 pub mod cluster_time;
+pub mod codec;
 pub mod config;
 pub mod error;
 pub mod event;
