@@ -2,9 +2,19 @@
 //!
 //! Pure modules build without any client library; the features `kafka`, `mongo` and `service` add the shells.
 
+#[cfg(feature = "service")]
+pub mod cli;
 pub mod cluster_time;
 pub mod config;
 pub mod error;
 pub mod event;
 pub mod namespace;
 pub mod raw;
+#[cfg(feature = "service")]
+pub mod retry;
+#[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "service")]
+pub mod supervision;
+#[cfg(feature = "service")]
+pub mod telemetry;
