@@ -2,6 +2,8 @@
 //!
 //! Pure modules build without any client library; the features `kafka`, `mongo` and `service` add the shells.
 
+#[cfg(feature = "service")]
+pub mod cli;
 pub mod cluster_time;
 pub mod codec;
 pub mod config;
@@ -17,3 +19,11 @@ pub mod namespace;
 pub mod position;
 pub mod raw;
 pub mod topics;
+#[cfg(feature = "service")]
+pub mod retry;
+#[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "service")]
+pub mod supervision;
+#[cfg(feature = "service")]
+pub mod telemetry;
