@@ -2,7 +2,10 @@
 //!
 //! Pure modules build without any client library; the features `kafka`, `mongo` and `service` add the shells.
 
+#[cfg(feature = "service")]
+pub mod cli;
 pub mod cluster_time;
+pub mod codec;
 pub mod config;
 pub mod error;
 pub mod event;
@@ -15,4 +18,12 @@ pub mod mongo;
 pub mod namespace;
 pub mod position;
 pub mod raw;
+#[cfg(feature = "service")]
+pub mod retry;
+#[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "service")]
+pub mod supervision;
+#[cfg(feature = "service")]
+pub mod telemetry;
 pub mod topics;
