@@ -2,5 +2,9 @@
 //!
 //! This is the map.
 
+pub mod apply;
 pub mod consume;
+pub mod dead_letter;
+pub mod decode;
+pub mod discover;
 pub mod sequence;

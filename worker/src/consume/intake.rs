@@ -68,6 +68,14 @@ pub struct Settled {
     pub rest: Vec<Record>,
 }
 
+impl Settled {
+    /// A lane whose batch says nothing: it is no longer in flight, and its head stays.
+    #[must_use]
+    pub fn nothing(lane: LaneId) -> Self {
+        Self { lane, head: None, delivered: Delivered::default(), rest: Vec::new() }
+    }
+}
+
 /// How much a batch takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
@@ -232,6 +240,8 @@ impl Intake {
         if let Some(lane) = self.lanes.get_mut(&id)
             && lane.queue.is_empty()
             && lane.in_flight.is_none()
+            // A leaving lane's buffer is empty because it was dropped.
+            && !lane.leaving
             && position > lane.head
         {
             lane.head = position;
@@ -294,6 +304,7 @@ impl Intake {
         self.lanes.values().map(|lane| Standing {
             partition: &lane.partition,
             waiting: lane.queue.len() + lane.in_flight.unwrap_or(0),
+            bytes: lane.bytes,
             is_full: lane.full,
         })
     }
@@ -306,6 +317,8 @@ pub struct Standing<'a> {
     pub partition: &'a Partition,
     /// Records that were read and are not durable.
     pub waiting: usize,
+    /// Bytes of those that are in no batch.
+    pub bytes: usize,
     /// Whether it is not read because its buffer is full.
     pub is_full: bool,
 }

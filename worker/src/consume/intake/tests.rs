@@ -133,6 +133,15 @@ fn transaction_markers_count_as_done_only_where_nothing_waits() {
 }
 
 #[test]
+fn what_a_leaving_lane_had_buffered_never_counts_as_done() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..3);
+    intake.leave(ids[0]);
+    intake.passed(ids[0], 3);
+    assert!(intake.uncommitted(ids.iter().copied()).is_empty());
+}
+
+#[test]
 fn offset_that_goes_back_is_refused() {
     let (mut intake, ids) = intake(1);
     push(&mut intake, ids[0], 0..3);
