@@ -65,6 +65,8 @@ fn fix(settings: &mut ClientConfig) -> &mut ClientConfig {
     for (key, value) in FIXED {
         settings.set(key, value);
     }
+    // A consumer sends nothing large; librdkafka only wants it below `fetch.max.bytes`.
+    settings.set("message.max.bytes", "1000000");
     let answer = kafka::MAX_RECORD_BYTES + ANSWER_MARGIN;
     settings.set("receive.message.max.bytes", answer.to_string())
 }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::kafka::admin::REQUEST_TIMEOUT;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer as _},
@@ -16,73 +17,54 @@ use rdkafka::{
 use super::{
     intake::{LaneId, Partition},
     reader::Reader,
+    tap::Tap,
 };
 
-/// How long to wait before a failed commit is tried again while a partition waits to be released.
+/// How long to wait before a commit that was not taken is made again, while a partition waits to be released.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 impl Reader {
-    /// Commits what is durable, at the configured interval.
+    /// Commits what is durable, at the configured interval. The client's statistics tell later whether it was taken.
     pub(super) fn commit_when_due(&mut self) {
-        self.note_commits();
         let now = Instant::now();
         if now < self.commit_due {
             return;
         }
         self.commit_due = now + self.commit_interval;
-        let lanes: Vec<_> = self.taps.iter().map(super::tap::Tap::lane).collect();
         self.pass_markers();
-        let heads = self.shared.intake().uncommitted(lanes.into_iter());
-        if !heads.is_empty()
-            && let Err(error) = self.consumer.commit(&offsets(&heads), CommitMode::Async)
-        {
-            tracing::debug!(%error, "offsets could not be committed");
+        let mut intake = self.shared.intake();
+        let heads = intake.uncommitted(self.taps.iter().map(Tap::lane));
+        if heads.is_empty() {
+            return;
+        }
+        match self.consumer.commit(&offsets(&heads), CommitMode::Async) {
+            Ok(()) => heads.iter().for_each(|(partition, offset)| intake.committed(partition, *offset)),
+            Err(error) => tracing::debug!(%error, "offsets could not be committed"),
         }
     }
 
-    /// Commits these lanes' heads and waits until Kafka has confirmed them, or `until`.
-    pub(super) fn commit_and_wait(&mut self, lanes: &[LaneId], until: Instant) {
-        let mut next_try = Instant::now();
-        loop {
-            let heads = self.shared.intake().uncommitted(lanes.iter().copied());
-            if heads.is_empty() {
-                return;
-            }
-            let now = Instant::now();
-            if now > until {
-                let partitions = heads.len();
-                tracing::warn!(partitions, "offsets could not be committed in time; what they cover is done again");
-                return;
-            }
-            if now >= next_try {
-                let result = self.consumer.commit(&offsets(&heads), CommitMode::Async);
-                tracing::debug!(?result, ?heads, "commits before release");
-                next_try = now + TRY_AGAIN * 10;
-            }
-            if let Err(error) = self.serve() {
-                tracing::debug!(reason = error.chain(), "while committing");
-            }
-            if self.note_commits() {
-                next_try = now + TRY_AGAIN;
-            }
-            thread::park_timeout(Duration::from_millis(2));
+    /// Commits these lanes' heads and waits until Kafka has them, at the longest until `until`.
+    ///
+    /// A synchronous commit would wait without a limit for a coordinator that is away. Instead Kafka is asked what it holds
+    /// afterwards: both requests go over one connection, in order.
+    pub(super) fn commit_and_wait(&self, lanes: &[LaneId], until: Instant) {
+        let heads = self.shared.intake().uncommitted(lanes.iter().copied());
+        if heads.is_empty() {
+            return;
         }
-    }
-
-    /// Takes note of what Kafka confirmed; `true` when something failed.
-    fn note_commits(&self) -> bool {
-        let mut failed = false;
-        for commit in self.consumer.context().take_commits() {
-            match commit.result {
-                Ok(()) => self.shared.intake().committed(&commit.topic, commit.partition, commit.offset),
-                Err(error) => {
-                    failed = true;
-                    let (topic, partition) = (commit.topic, commit.partition);
-                    tracing::warn!(topic, partition, %error, "an offset was not committed");
-                }
+        let wanted = offsets(&heads);
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            let held = self.consumer.commit(&wanted, CommitMode::Async).and_then(|()| {
+                self.consumer.committed_offsets(wanted.clone(), left.min(REQUEST_TIMEOUT))
+            });
+            match held {
+                Ok(held) if held == wanted => return,
+                held => tracing::debug!(?held, ?wanted, "a commit was not taken yet"),
             }
+            thread::sleep(TRY_AGAIN);
         }
-        failed
+        let partitions = heads.len();
+        tracing::warn!(partitions, "offsets could not be committed in time; what they cover is done again");
     }
 
     /// Where a lane has nothing waiting, its head follows the client over transaction markers, so that a partition that was

@@ -1,4 +1,4 @@
-//! What librdkafka tells on the side: rebalances, results of commits, statistics.
+//! What librdkafka tells on the side: rebalances and statistics.
 //!
 //! All of it is only written down here, inside `poll()` and on the reader's own thread; the reader acts on it after `poll()` has
 //! returned. A rebalance may thus take as long as draining takes, while other partitions are served: librdkafka
@@ -13,7 +13,7 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext, Offset, TopicPartitionList,
+    ClientContext, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, KafkaResult},
     types::RDKafkaRespErr,
@@ -29,15 +29,6 @@ pub(super) enum Rebalance {
     Revoke(TopicPartitionList),
 }
 
-/// What became of one offset that was committed.
-#[derive(Debug)]
-pub(super) struct Commit {
-    pub(super) topic: String,
-    pub(super) partition: i32,
-    pub(super) offset: i64,
-    pub(super) result: KafkaResult<()>,
-}
-
 /// The consumer's notebook.
 #[derive(Debug, Default)]
 pub(super) struct Context {
@@ -49,7 +40,6 @@ pub(super) struct Context {
 #[derive(Debug, Default)]
 struct Notes {
     rebalances: VecDeque<Rebalance>,
-    commits: Vec<Commit>,
     statistics: Option<Statistics>,
 }
 
@@ -80,6 +70,7 @@ struct Topic {
 struct Ends {
     ls_offset: i64,
     app_offset: i64,
+    committed_offset: i64,
 }
 
 impl Statistics {
@@ -88,20 +79,25 @@ impl Statistics {
         self.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP")
     }
 
+    /// The offset that Kafka has confirmed to this client.
+    pub(super) fn committed(&self, topic: &str, partition: i32) -> Option<i64> {
+        Some(self.ends(topic, partition)?.committed_offset).filter(|offset| *offset >= 0)
+    }
+
     /// Records (transaction markers counted) that were not read yet.
     pub(super) fn unread(&self, topic: &str, partition: i32) -> Option<i64> {
-        let ends = self.topics.get(topic)?.partitions.get(&partition.to_string())?;
+        let ends = self.ends(topic, partition)?;
         (ends.ls_offset >= 0 && ends.app_offset >= 0).then(|| (ends.ls_offset - ends.app_offset).max(0))
+    }
+
+    fn ends(&self, topic: &str, partition: i32) -> Option<&Ends> {
+        self.topics.get(topic)?.partitions.get(&partition.to_string())
     }
 }
 
 impl Context {
     pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
         self.notes().rebalances.pop_front()
-    }
-
-    pub(super) fn take_commits(&self) -> Vec<Commit> {
-        std::mem::take(&mut self.notes().commits)
     }
 
     pub(super) fn take_statistics(&self) -> Option<Statistics> {
@@ -147,16 +143,6 @@ impl ConsumerContext for Context {
         let rebalance = if assign { Rebalance::Assign(list) } else { Rebalance::Revoke(list) };
         self.notes().rebalances.push_back(rebalance);
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let commits = offsets.elements().into_iter().filter_map(|element| {
-            let Offset::Offset(offset) = element.offset() else { return None };
-            let result = element.error().and_then(|()| result.clone());
-            let (topic, partition) = (element.topic().to_owned(), element.partition());
-            Some(Commit { topic, partition, offset, result })
-        });
-        self.notes().commits.extend(commits);
-    }
 }
 
 /// Gives partitions back; where librdkafka holds them otherwise than it says, all of them.
@@ -173,12 +159,14 @@ mod tests {
         let text = br#"{"name": "x", "brokers": {
                 "GroupCoordinator": {"nodeid": -1, "state": "UP"}, "b:1/1": {"nodeid": 1, "state": "DOWN"}},
             "topics": {"t": {"topic": "t", "partitions": {
-                "0": {"ls_offset": 10, "app_offset": 4, "hi_offset": 12}, "1": {"ls_offset": -1001, "app_offset": -1001},
+                "0": {"ls_offset": 10, "app_offset": 4, "committed_offset": 3},
+                "1": {"ls_offset": -1001, "app_offset": -1001, "committed_offset": -1001},
                 "-1": {"ls_offset": 0, "app_offset": 0}}}}}"#;
         let statistics: Statistics = serde_json::from_slice(text).unwrap();
         assert!(!statistics.is_connected());
         assert_eq!(statistics.unread("t", 0), Some(6));
-        assert_eq!(statistics.unread("t", 1), None);
+        assert_eq!(statistics.committed("t", 0), Some(3));
+        assert_eq!((statistics.unread("t", 1), statistics.committed("t", 1)), (None, None));
         assert_eq!(statistics.unread("u", 0), None);
     }
 }

@@ -109,7 +109,7 @@ struct Lane {
     read: i64,
     /// Offset behind the last durable record.
     head: i64,
-    /// What Kafka knows; `None` before the first commit.
+    /// What Kafka was told or says that it holds; `None` before the first commit.
     committed: Option<i64>,
     delivered: Delivered,
     gone: CancellationToken,
@@ -286,9 +286,10 @@ impl Intake {
         moved.map(|lane| (lane.partition.clone(), lane.head)).collect()
     }
 
-    /// Kafka has confirmed an offset.
-    pub fn committed(&mut self, topic: &str, number: i32, offset: i64) {
-        if let Some(lane) = self.lane(topic, number).and_then(|id| self.lanes.get_mut(&id)) {
+    /// Kafka was told an offset, or says which one it holds.
+    pub fn committed(&mut self, partition: &Partition, offset: i64) {
+        let lane = self.lane(&partition.topic, partition.number);
+        if let Some(lane) = lane.and_then(|id| self.lanes.get_mut(&id)) {
             lane.committed = Some(offset);
         }
     }

@@ -19,7 +19,12 @@ impl Reader {
         let Some(statistics) = self.consumer.context().take_statistics() else { return };
         self.report.statistics = statistics;
         self.connected(self.report.statistics.is_connected());
-        let intake = self.shared.intake();
+        let mut intake = self.shared.intake();
+        let held: Vec<_> = intake.standings().filter_map(|lane| {
+            let held = self.report.statistics.committed(&lane.partition.topic, lane.partition.number)?;
+            Some((lane.partition.clone(), held))
+        }).collect();
+        held.iter().for_each(|(partition, offset)| intake.committed(partition, *offset));
         let (mut full, mut bytes) = (0, 0);
         for lane in intake.standings() {
             full += u32::from(lane.is_full);
