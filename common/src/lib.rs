@@ -18,7 +18,6 @@ pub mod mongo;
 pub mod namespace;
 pub mod position;
 pub mod raw;
-pub mod topics;
 #[cfg(feature = "service")]
 pub mod retry;
 #[cfg(feature = "service")]
@@ -27,3 +26,4 @@ pub mod service;
 pub mod supervision;
 #[cfg(feature = "service")]
 pub mod telemetry;
+pub mod topics;

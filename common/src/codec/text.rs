@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_serde_json_does() {
-        for text in ["", "plain", "\0\u{1f}", "é\n\u{7f}", "a\"b\\c/", "\u{2028}\u{1F600}", "\t\r\u{8}\u{c}"] {
+        for text in ["", "plain", "\0\u{1f}", "é\n\u{7f}", "a\"b\\c/", "\u{2028}\u{1F600}", "\t\r\u{8}\u{c}"]
+        {
             let expected = serde_json::to_string(text).unwrap();
             assert_eq!(format!("\"{}\"", escaped(text.as_bytes()).unwrap()), expected);
         }
