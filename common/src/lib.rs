@@ -2,9 +2,28 @@
 //!
 //! Pure modules build without any client library; the features `kafka`, `mongo` and `service` add the shells.
 
+#[cfg(feature = "service")]
+pub mod cli;
 pub mod cluster_time;
+pub mod codec;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod headers;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+pub mod key;
+#[cfg(feature = "mongo")]
+pub mod mongo;
 pub mod namespace;
+pub mod position;
 pub mod raw;
+#[cfg(feature = "service")]
+pub mod retry;
+#[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "service")]
+pub mod supervision;
+#[cfg(feature = "service")]
+pub mod telemetry;
+pub mod topics;

@@ -1,0 +1,260 @@
+//! The command line that both binaries share.
+//!
+//! Settings given as flags are configuration keys under another name: they are handed on as text and win over the
+//! environment and the file. No flag takes a secret, for command lines show in `ps`.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+use crate::config::Role;
+
+/// A configuration key that is also a flag.
+#[derive(Debug)]
+struct Flag {
+    key: &'static str,
+    long: &'static str,
+    value: &'static str,
+    help: &'static str,
+    only: Option<Role>,
+}
+
+const FLAGS: [Flag; 6] = [
+    Flag { key: "pipeline", long: "pipeline", value: "NAME", help: "Name of the pipeline", only: None },
+    Flag {
+        key: "source.uri_file",
+        long: "source-uri-file",
+        value: "FILE",
+        help: "File that holds the source's connection string",
+        only: Some(Role::Producer),
+    },
+    Flag {
+        key: "target.uri_file",
+        long: "target-uri-file",
+        value: "FILE",
+        help: "File that holds the target's connection string",
+        only: Some(Role::Worker),
+    },
+    Flag {
+        key: "kafka.brokers",
+        long: "brokers",
+        value: "HOST:PORT,…",
+        help: "Kafka's bootstrap servers",
+        only: None,
+    },
+    Flag {
+        key: "telemetry.listen",
+        long: "listen",
+        value: "IP:PORT",
+        help: "Address of /metrics, /livez and /readyz; port 0 picks a free one",
+        only: None,
+    },
+    Flag {
+        key: "telemetry.log",
+        long: "log",
+        value: "FILTER",
+        help: "Log filter, as in info,producer=debug",
+        only: None,
+    },
+];
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub struct Cli {
+    /// What to do.
+    pub action: Action,
+    /// The configuration file, when named.
+    pub file: Option<PathBuf>,
+    /// Settings given as flags.
+    pub flags: Vec<Setting>,
+}
+
+/// A setting given as a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The configuration key.
+    pub key: &'static str,
+    /// The flag, as typed.
+    pub flag: String,
+    /// Its value, as typed.
+    pub value: String,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Do the work until told to stop.
+    Run,
+    /// Validate the configuration and show what was understood.
+    Check {
+        /// Also reach the services.
+        connect: bool,
+    },
+    /// Write the completions of a shell.
+    Completions(Shell),
+}
+
+impl Cli {
+    /// Reads the process's command line; ends the process on `--help`, `--version` and mistakes (status 2).
+    #[must_use]
+    pub fn parse(role: Role) -> Self {
+        Self::from_matches(role, &command(role).get_matches())
+    }
+
+    fn from_matches(role: Role, matches: &ArgMatches) -> Self {
+        let action = match matches.subcommand() {
+            Some(("check", check)) => Action::Check { connect: check.get_flag("connect") },
+            Some(("completions", completions)) => {
+                Action::Completions(*completions.get_one("shell").expect("clap requires the shell"))
+            }
+            _ => Action::Run,
+        };
+        // Global arguments arrive with the innermost command.
+        let matches = matches.subcommand().map_or(matches, |(_, inner)| inner);
+        let file = matches.get_one::<PathBuf>("config").filter(|path| !path.as_os_str().is_empty());
+        let flags = flags_of(role).filter_map(|flag| {
+            let value = matches.get_one::<String>(flag.key)?.clone();
+            Some(Setting { key: flag.key, flag: format!("--{}", flag.long), value })
+        });
+        Self { action, file: file.cloned(), flags: flags.collect() }
+    }
+}
+
+/// The command line of a binary, for parsing and for completions.
+#[must_use]
+pub fn command(role: Role) -> Command {
+    let about = match role {
+        Role::Producer => "Reads every change of a MongoDB deployment and publishes it to Apache Kafka",
+        Role::Worker => "Applies changes from Apache Kafka to a MongoDB deployment",
+    };
+    Command::new(role.name())
+        .about(about)
+        .version(version())
+        .arg(config_argument())
+        .args(flags_of(role).map(argument))
+        .subcommand(Command::new("run").about("Do the work until told to stop (the default)"))
+        .subcommand(check_command(role))
+        .subcommand(completions_command())
+        .after_help(after_help(role))
+        .max_term_width(110)
+}
+
+/// The version, with the commit where the build knew it.
+#[must_use]
+pub const fn version() -> &'static str {
+    if COMMIT.is_empty() {
+        env!("CARGO_PKG_VERSION")
+    } else {
+        concat!(env!("CARGO_PKG_VERSION"), " (", env!("OPLOGUE_BUILD_COMMIT"), ")")
+    }
+}
+
+/// The commit that was built; empty when the build did not know.
+pub const COMMIT: &str = env!("OPLOGUE_BUILD_COMMIT");
+
+fn flags_of(role: Role) -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().filter(move |flag| flag.only.is_none_or(|only| only == role))
+}
+
+fn argument(flag: &'static Flag) -> Arg {
+    Arg::new(flag.key)
+        .long(flag.long)
+        .value_name(flag.value)
+        .help(flag.help)
+        .global(true)
+        .help_heading("Settings")
+}
+
+fn config_argument() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .short('c')
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .env("OPLOGUE_CONFIG")
+        .hide_env(true)
+        .global(true)
+        .help("Configuration file: .toml, .yaml or .json [default: ./oplogue.toml if it is there]")
+}
+
+fn check_command(role: Role) -> Command {
+    let reached = match role {
+        Role::Producer => "Also reach the source and Kafka",
+        Role::Worker => "Also reach Kafka and the target",
+    };
+    let connect = Arg::new("connect").long("connect").action(ArgAction::SetTrue).help(reached);
+    let about = "Validate the configuration, show what was understood with secrets masked, and exit";
+    Command::new("check").about(about).arg(connect)
+}
+
+fn completions_command() -> Command {
+    let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell));
+    Command::new("completions").about("Write the completions of a shell to stdout").arg(shell)
+}
+
+fn after_help(role: Role) -> String {
+    let end = match role {
+        Role::Producer => "source",
+        Role::Worker => "target",
+    };
+    let variable = end.to_uppercase();
+    format!(
+        "Examples:
+  {role} --config oplogue.toml
+  {role} check --config oplogue.toml --connect
+  {role} --pipeline shop --brokers kafka:9092 --{end}-uri-file /run/secrets/{end}-uri
+  source <({role} completions bash)
+
+Environment:
+  OPLOGUE_CONFIG           the configuration file, as --config
+  OPLOGUE_{variable}__URI      the {end}'s connection string: a secret, so there is no flag for it
+  OPLOGUE_KAFKA__BROKERS   any other key: its levels in upper case, joined by two underscores;
+                           lists separated by commas or as JSON
+  Flags win over the environment, the environment over the file.
+
+Exit status:
+  0    stopped as asked (SIGINT, SIGTERM), or the configuration is good
+  1    failed; the last log line says why
+  2    the command line, the configuration or the deployment has to be changed
+  130  stopped at once by a second SIGINT or SIGTERM"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cli(role: Role, line: &str) -> Cli {
+        Cli::from_matches(role, &command(role).try_get_matches_from(line.split(' ')).unwrap())
+    }
+
+    #[test]
+    fn command_lines_are_consistent() {
+        command(Role::Producer).debug_assert();
+        command(Role::Worker).debug_assert();
+    }
+
+    #[test]
+    fn runs_by_default_and_takes_settings_before_and_after_the_command() {
+        assert_eq!(cli(Role::Worker, "worker").action, Action::Run);
+        assert_eq!(cli(Role::Worker, "worker run").action, Action::Run);
+        for line in ["producer --config a.toml --brokers k:1 check", "producer check --brokers k:1 -c a.toml"]
+        {
+            let cli = cli(Role::Producer, line);
+            assert_eq!(cli.action, Action::Check { connect: false });
+            assert_eq!(cli.file, Some("a.toml".into()));
+            let setting = Setting { key: "kafka.brokers", flag: "--brokers".into(), value: "k:1".into() };
+            assert_eq!(cli.flags, [setting]);
+        }
+        assert_eq!(cli(Role::Worker, "worker completions zsh").action, Action::Completions(Shell::Zsh));
+    }
+
+    #[test]
+    fn each_role_has_the_flags_of_its_own_end_and_none_for_a_secret() {
+        let parses = |role, flag| command(role).try_get_matches_from(["x", flag, "v"]).is_ok();
+        assert!(parses(Role::Producer, "--source-uri-file") && !parses(Role::Producer, "--target-uri-file"));
+        assert!(parses(Role::Worker, "--target-uri-file") && !parses(Role::Worker, "--source-uri-file"));
+        assert!(!parses(Role::Producer, "--source-uri") && !parses(Role::Worker, "--target-uri"));
+    }
+}

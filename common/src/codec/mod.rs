@@ -1,0 +1,8 @@
+//! codec
+pub mod decode;
+pub mod encode;
+
+mod decimal128;
+mod number;
+mod text;
+mod wrapper;

@@ -1,0 +1,178 @@
+//! Record headers: what routing, filtering and auditing need without opening the value.
+//!
+//! Owns names and text forms. Header values are short ASCII or UTF-8 texts, so that `kcat -f '%h'` shows them.
+//!
+//! | header | holds |
+//! |---|---|
+//! | `v` | format version, [`VERSION`] |
+//! | `ns` | namespace, `db.coll` |
+//! | `op` | `operationType` |
+//! | `ct` | cluster time, `seconds.increment` |
+//! | `seq` | `slice/epoch/sequence` |
+//! | `snapshot` | `true` on a snapshot record, otherwise absent |
+//! | `format` | `bson` when the value is raw BSON; absent for canonical Extended JSON |
+
+use crate::cluster_time::ClusterTime;
+
+/// The format version that is written. Readers take this one and its neighbours.
+pub const VERSION: u8 = 1;
+
+/// Name of the format version's header.
+pub const V: &str = "v";
+/// Name of the namespace's header.
+pub const NS: &str = "ns";
+/// Name of the operation's header.
+pub const OP: &str = "op";
+/// Name of the cluster time's header.
+pub const CT: &str = "ct";
+/// Name of the header of slice, epoch and sequence number.
+pub const SEQ: &str = "seq";
+/// Name of the header that marks snapshot records.
+pub const SNAPSHOT: &str = "snapshot";
+/// Name of the value format's header.
+pub const FORMAT: &str = "format";
+
+/// How a record's value is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Canonical Extended JSON v2.
+    #[default]
+    ExtJson,
+    /// Raw BSON.
+    Bson,
+}
+
+/// Place of a record in its slice: contiguous over all topics of the slice within an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sequence<'a> {
+    /// The slice.
+    pub slice: &'a str,
+    /// Raised whenever history starts over.
+    pub epoch: u32,
+    /// Counts from 1 within the epoch.
+    pub number: u64,
+}
+
+/// The headers of one record, as far as they are present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Headers<'a> {
+    /// `v`.
+    pub version: Option<u8>,
+    /// `ns`.
+    pub ns: Option<&'a str>,
+    /// `op`.
+    pub op: Option<&'a str>,
+    /// `ct`.
+    pub cluster_time: Option<ClusterTime>,
+    /// `seq`.
+    pub sequence: Option<Sequence<'a>>,
+    /// `snapshot`.
+    pub is_snapshot: bool,
+    /// `format`.
+    pub format: Format,
+}
+
+/// Headers that say something this version does not understand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A version this reader was not made for.
+    #[error("record format version {0} is not supported (this is version {VERSION})")]
+    Version(String),
+    /// A header whose text has another form than it should.
+    #[error("header `{0}` is malformed")]
+    Malformed(&'static str),
+}
+
+impl<'a> Headers<'a> {
+    /// Reads the headers of a record; unknown ones are passed over, missing ones stay `None` (other systems' records
+    /// have none at all).
+    ///
+    /// # Errors
+    /// [`Error`] when a known header cannot be understood.
+    pub fn parse(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Error> {
+        let mut parsed = Self::default();
+        for (name, value) in headers {
+            let text = || std::str::from_utf8(value);
+            match name {
+                V => parsed.version = Some(version(value)?),
+                NS => parsed.ns = Some(text().map_err(|_| Error::Malformed(NS))?),
+                OP => parsed.op = Some(text().map_err(|_| Error::Malformed(OP))?),
+                CT => {
+                    let time = text().ok().and_then(|t| t.parse().ok());
+                    parsed.cluster_time = Some(time.ok_or(Error::Malformed(CT))?);
+                }
+                SEQ => {
+                    let sequence = text().ok().and_then(Sequence::parse);
+                    parsed.sequence = Some(sequence.ok_or(Error::Malformed(SEQ))?);
+                }
+                SNAPSHOT => parsed.is_snapshot = value == b"true",
+                FORMAT if value == b"bson" => parsed.format = Format::Bson,
+                FORMAT => return Err(Error::Malformed(FORMAT)),
+                _ => {}
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+/// The version this reader, its predecessor or its successor wrote (rolling upgrades).
+fn version(value: &[u8]) -> Result<u8, Error> {
+    let text = String::from_utf8_lossy(value);
+    let number = text.parse::<u8>().ok().filter(|v| v.abs_diff(VERSION) <= 1 && *v > 0);
+    number.ok_or_else(|| Error::Version(text.chars().take(16).collect()))
+}
+
+impl<'a> Sequence<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.rsplitn(3, '/');
+        let number = parts.next()?.parse().ok()?;
+        let epoch = parts.next()?.parse().ok()?;
+        Some(Self { slice: parts.next()?, epoch, number })
+    }
+}
+
+impl std::fmt::Display for Sequence<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.slice, self.epoch, self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<'a>(headers: &'a [(&'a str, &'a [u8])]) -> Result<Headers<'a>, Error> {
+        Headers::parse(headers.iter().copied())
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let sequence = Sequence { slice: "rs/0", epoch: 2, number: 77 };
+        let text = sequence.to_string();
+        let headers = [
+            (V, b"1".as_slice()),
+            (NS, b"test.users"),
+            (OP, b"insert"),
+            (CT, b"5.6"),
+            (SEQ, text.as_bytes()),
+            (SNAPSHOT, b"true"),
+            ("other", b"\xff"),
+        ];
+        let parsed = parse(&headers).unwrap();
+        assert_eq!(parsed.sequence, Some(sequence));
+        assert_eq!(parsed.cluster_time, Some(ClusterTime::new(5, 6)));
+        assert!(parsed.is_snapshot);
+        assert_eq!(parsed.format, Format::ExtJson);
+    }
+
+    #[test]
+    fn no_headers_at_all_are_fine_and_wrong_ones_are_named() {
+        assert_eq!(parse(&[]), Ok(Headers::default()));
+        assert_eq!(parse(&[(V, b"2")]).map(|h| h.version), Ok(Some(2)));
+        assert_eq!(parse(&[(V, b"3")]), Err(Error::Version("3".into())));
+        assert_eq!(parse(&[(V, b"x")]), Err(Error::Version("x".into())));
+        assert_eq!(parse(&[(CT, b"soon")]), Err(Error::Malformed(CT)));
+        assert_eq!(parse(&[(SEQ, b"rs0/1")]), Err(Error::Malformed(SEQ)));
+        assert_eq!(parse(&[(FORMAT, b"avro")]), Err(Error::Malformed(FORMAT)));
+    }
+}

@@ -1,0 +1,124 @@
+//! Making sure that topics exist as they must.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    consumer::{BaseConsumer, Consumer},
+    error::RDKafkaErrorCode as Code,
+};
+
+use super::{Context, client_config, failed};
+use crate::{
+    config::types::Kafka,
+    error::{Error, Kind, Result},
+};
+
+/// How long one request to the brokers may take before the caller retries.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A topic that must exist.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// Partitions to create it with.
+    pub partitions: u16,
+    /// Replicas of each partition.
+    pub replication_factor: u16,
+    /// Configs to create it with.
+    pub config: BTreeMap<String, String>,
+}
+
+/// What came of making sure of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// It was created as wanted.
+    Created,
+    /// It was there already.
+    Existed,
+    /// Its name equals another topic's but for dots and underscores, which Kafka refuses.
+    Collides,
+}
+
+/// Creates topics and tells how many partitions they have.
+pub struct Admin {
+    client: AdminClient<Context>,
+    metadata: BaseConsumer<Context>,
+}
+
+impl Admin {
+    /// A client for these brokers; does not connect yet.
+    ///
+    /// # Errors
+    /// [`Kind::Misconfigured`] when librdkafka does not take an option.
+    pub fn new(kafka: &Kafka, client_id: &str) -> Result<Self> {
+        let config = client_config(kafka, client_id);
+        let build = |error| failed("cannot build a Kafka admin client", error);
+        Ok(Self {
+            client: config.create_with_context(Context).map_err(build)?,
+            metadata: config.create_with_context(Context).map_err(build)?,
+        })
+    }
+
+    /// Whether the brokers answer.
+    ///
+    /// # Errors
+    /// Transient when they do not.
+    pub fn reach(&self) -> Result<()> {
+        self.metadata
+            .fetch_metadata(Some("oplogue.reach"), REQUEST_TIMEOUT)
+            .map(drop)
+            .map_err(|error| failed("cannot reach Kafka", error))
+    }
+
+    /// Creates the topic unless it exists.
+    ///
+    /// # Errors
+    /// Whatever the brokers refuse it for.
+    pub async fn ensure(&self, wanted: &Wanted) -> Result<Ensured> {
+        let mut topic = NewTopic::new(
+            &wanted.name,
+            i32::from(wanted.partitions),
+            TopicReplication::Fixed(i32::from(wanted.replication_factor)),
+        );
+        for (key, value) in &wanted.config {
+            topic = topic.set(key, value);
+        }
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
+        let context = || format!("cannot create topic {}", wanted.name);
+        let results =
+            self.client.create_topics([&topic], &options).await.map_err(|error| failed(context(), error))?;
+        match results.into_iter().next() {
+            Some(Ok(_)) => Ok(Ensured::Created),
+            Some(Err((_, Code::TopicAlreadyExists))) => Ok(Ensured::Existed),
+            Some(Err((_, Code::InvalidTopic))) => Ok(Ensured::Collides),
+            Some(Err((_, code))) => Err(Error::caused(refusal(code), context(), code)),
+            None => Err(Error::new(Kind::Transient, context())),
+        }
+    }
+
+    /// Partitions of a topic; `None` when there is no such topic.
+    ///
+    /// # Errors
+    /// Transient when the brokers do not answer.
+    pub fn partitions(&self, topic: &str) -> Result<Option<u16>> {
+        let metadata = self
+            .metadata
+            .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
+            .map_err(|error| failed(format!("cannot look topic {topic} up"), error))?;
+        let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
+        Ok(u16::try_from(count).ok().filter(|count| *count > 0))
+    }
+}
+
+fn refusal(code: Code) -> Kind {
+    match code {
+        Code::InvalidReplicationFactor
+        | Code::InvalidPartitions
+        | Code::InvalidConfig
+        | Code::PolicyViolation => Kind::Misconfigured,
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => Kind::Misconfigured,
+        _ => Kind::Transient,
+    }
+}

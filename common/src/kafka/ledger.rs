@@ -1,0 +1,126 @@
+//! Reading ledgers: compacted topics of small records.
+//!
+//! Guards: "read to the end" means the end that a `read_uncommitted` client names. Under `read_committed` librdkafka
+//! answers that question with the last stable offset, which an open transaction holds back, so the read could look
+//! complete too early. Reading goes on until the consumer's *position* has passed that end.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+
+use super::{Context, admin::REQUEST_TIMEOUT, client_config, failed};
+use crate::{
+    config::types::Kafka,
+    error::{Error, Kind, Result},
+};
+
+/// The newest value of each key; a key whose newest record has no value is gone.
+pub type Entries = BTreeMap<String, Vec<u8>>;
+
+/// Reads one partition of a ledger from its beginning to the end it has now.
+///
+/// Blocks; run it on a thread of its own.
+///
+/// # Errors
+/// Transient when the brokers do not answer or an open transaction outlives `deadline`.
+pub fn read(kafka: &Kafka, topic: &str, partition: i32, deadline: Duration) -> Result<Entries> {
+    let end = end_offset(kafka, topic, partition)?;
+    let mut follower = Follower::open(kafka, topic, partition)?;
+    let until = Instant::now() + deadline;
+    let mut entries = Entries::new();
+    while follower.position < end {
+        if Instant::now() > until {
+            let context = format!("{topic} could not be read to its end, offset {end}, in {deadline:?}");
+            return Err(Error::new(Kind::Transient, context));
+        }
+        follower.poll(Duration::from_millis(100), |key, value| match value {
+            Some(value) => drop(entries.insert(key, value)),
+            None => drop(entries.remove(&key)),
+        })?;
+    }
+    Ok(entries)
+}
+
+/// The offset behind the last record, committed or not.
+fn end_offset(kafka: &Kafka, topic: &str, partition: i32) -> Result<i64> {
+    let consumer: BaseConsumer<Context> = client_config(kafka, "oplogue-ledger")
+        .set("isolation.level", "read_uncommitted")
+        .create_with_context(Context)
+        .map_err(|error| failed("cannot build a Kafka consumer", error))?;
+    let context = || format!("cannot look the end of {topic} up");
+    let (_, end) = consumer
+        .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
+        .map_err(|error| failed(context(), error))?;
+    Ok(end)
+}
+
+/// Follows one partition of a ledger from its beginning, committed records only, in no group.
+pub struct Follower {
+    consumer: BaseConsumer<Context>,
+    topic: String,
+    partition: i32,
+    /// Offset of the next record, aborted records and transaction markers passed over.
+    pub position: i64,
+}
+
+impl Follower {
+    /// Opens the partition at its beginning.
+    ///
+    /// # Errors
+    /// [`Kind::Misconfigured`] when librdkafka does not take an option.
+    pub fn open(kafka: &Kafka, topic: &str, partition: i32) -> Result<Self> {
+        let consumer: BaseConsumer<Context> = client_config(kafka, "oplogue-ledger")
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "100")
+            // librdkafka wants a group id for manual assignment too; nothing is committed under it.
+            .set("group.id", "oplogue-ledger")
+            .create_with_context(Context)
+            .map_err(|error| failed("cannot build a Kafka consumer", error))?;
+        let mut assignment = TopicPartitionList::new();
+        assignment
+            .add_partition_offset(topic, partition, Offset::Beginning)
+            .map_err(|error| failed("cannot assign a ledger's partition", error))?;
+        consumer.assign(&assignment).map_err(|error| failed("cannot assign a ledger's partition", error))?;
+        Ok(Self { consumer, topic: topic.to_owned(), partition, position: 0 })
+    }
+
+    /// Waits at most `timeout` for one record and hands it to `entry`; keys that are not UTF-8 are passed over (they
+    /// are nobody's of ours).
+    ///
+    /// # Errors
+    /// What the client reports, but for the end of the partition.
+    pub fn poll(&mut self, timeout: Duration, entry: impl FnOnce(String, Option<Vec<u8>>)) -> Result<()> {
+        match self.consumer.poll(timeout) {
+            None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+            Some(Err(error)) => return Err(failed(format!("cannot read {}", self.topic), error)),
+            Some(Ok(record)) => {
+                let key = record.key().and_then(|key| String::from_utf8(key.to_vec()).ok());
+                if let Some(key) = key {
+                    entry(key, record.payload().map(<[u8]>::to_vec));
+                }
+            }
+        }
+        self.position = self.position.max(self.client_position()?);
+        Ok(())
+    }
+
+    fn client_position(&self) -> Result<i64> {
+        let context = || format!("cannot tell the position in {}", self.topic);
+        let positions = self.consumer.position().map_err(|error| failed(context(), error))?;
+        let here = positions.find_partition(&self.topic, self.partition);
+        Ok(match here.map(|p| p.offset()) {
+            Some(Offset::Offset(offset)) => offset,
+            _ => 0,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Kafka clients: how they are built, how their errors are classified, how topics are made sure of and ledgers read.
+//!
+//! A *ledger* is a compacted topic of small JSON records that one process writes and others read whole.
+
+pub mod admin;
+mod client;
+mod error;
+pub mod ledger;
+
+pub use client::{Context, MAX_RECORD_BYTES, client_config};
+pub use error::{classify, failed};

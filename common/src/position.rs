@@ -1,0 +1,98 @@
+//! Where a slice stands: the records of the positions topic, and the announcements on the control topic.
+//!
+//! Owns keys and JSON shapes. Several small records per slice instead of one large: a batch rewrites only what it
+//! moved. Guards law 3: these records are written in the same transaction as the events they follow from.
+//!
+//! | key | value |
+//! |---|---|
+//! | `token` | [`Position`] |
+//! | `copy/<uuid>` | [`CollectionCopy`] |
+//! | `topic/<namespace>` | [`Topic`] |
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{cluster_time::ClusterTime, namespace::Namespace};
+
+/// Key of the [`Position`] record.
+pub const TOKEN_KEY: &str = "token";
+/// Prefix of the keys of [`CollectionCopy`] records.
+pub const COPY_PREFIX: &str = "copy/";
+/// Prefix of the keys of [`Topic`] records, in the positions topic and in the control topic.
+pub const TOPIC_PREFIX: &str = "topic/";
+
+/// From where a slice goes on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Position {
+    /// Raised whenever history starts over (a re-snapshot after lost history).
+    pub epoch: u32,
+    /// Number of the last published record of the epoch; 0 before the first.
+    pub sequence: u64,
+    /// Every event up to this point has been published, or lies before the beginning.
+    pub cluster_time: ClusterTime,
+    /// The resume token to continue after, as canonical Extended JSON; absent before the first batch, when the
+    /// stream begins right behind `cluster_time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Box<RawValue>>,
+    /// Whether the slice's first snapshot has not been listed or not ended.
+    #[serde(default)]
+    pub snapshot: SnapshotState,
+}
+
+/// How far the slice's first snapshot has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SnapshotState {
+    /// None was asked for, or it has ended.
+    #[default]
+    Ended,
+    /// Asked for; the collections have not been listed yet.
+    Wanted,
+    /// The collections are listed as [`CollectionCopy`] records, not all are copied.
+    Copying,
+}
+
+/// How far the copy of one collection has come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionCopy {
+    /// The collection's present name.
+    pub ns: Namespace,
+    /// The collection's UUID, 32 hex digits: a copy belongs to a collection, not to a name.
+    pub uuid: String,
+    /// `_id` of the last published document, as canonical Extended JSON `{"_id": …}`; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Box<RawValue>>,
+    /// Documents published so far.
+    pub documents: u64,
+    /// Whether every document has been published.
+    pub done: bool,
+}
+
+/// An event topic that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topic {
+    /// The namespace it carries.
+    pub ns: Namespace,
+    /// Its name.
+    pub topic: String,
+    /// Partitions that documents are spread over; partitions added from outside stay empty.
+    pub partitions: u16,
+}
+
+impl CollectionCopy {
+    /// Key of this record. By UUID, for a rename must not fork the progress.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{COPY_PREFIX}{}", self.uuid)
+    }
+}
+
+impl Topic {
+    /// Key of this record.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{TOPIC_PREFIX}{}", self.ns)
+    }
+}

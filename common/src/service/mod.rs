@@ -1,0 +1,95 @@
+//! A process from its first line to its exit status; both binaries are the same but for a [`Service`].
+//!
+//! In order: command line, configuration (every problem at once, status 2), logs, metrics, HTTP, signals, then the service's
+//! own `run`, then one line that says how it ended.
+
+mod check;
+mod process;
+mod signals;
+
+use std::{future::Future, process::ExitCode, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::{Action, Cli, command},
+    config::{Config, Loaded, Problem, Problems, Role, Sources},
+    error::{Kind, Result},
+    supervision::Supervisor,
+    telemetry::health::Health,
+};
+
+/// What makes a process a producer or a worker.
+pub trait Service {
+    /// Which of the two it is.
+    const ROLE: Role;
+    /// The conditions of `/readyz`. None holds until it is reported through [`Health::condition`].
+    const CONDITIONS: &'static [&'static str];
+
+    /// Problems of the configuration that only this service can see (its field rules, say).
+    #[must_use]
+    fn problems(_config: &Config) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Reaches every service once, for `check --connect`; gives a line for each that was reached.
+    ///
+    /// # Errors
+    /// The first that cannot be reached or refuses.
+    fn connect(_config: Arc<Config>) -> impl Future<Output = Result<Vec<String>>> {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Does the work until `context.shutdown` is cancelled, then drains and returns.
+    ///
+    /// # Errors
+    /// What ends the process; its kind decides the exit status.
+    fn run(config: Arc<Config>, context: Context) -> impl Future<Output = Result<()>>;
+}
+
+/// What a service is given to live in.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Cancelled when the process shall stop: a signal, or telemetry that broke.
+    pub shutdown: CancellationToken,
+    /// Where conditions and heartbeats are reported.
+    pub health: Health,
+}
+
+impl Context {
+    /// An empty set of stages that stops on shutdown.
+    #[must_use]
+    pub fn supervisor(&self) -> Supervisor {
+        Supervisor::new(&self.shutdown)
+    }
+}
+
+/// The whole of a binary's `main`.
+#[must_use]
+pub fn main<S: Service>() -> ExitCode {
+    let cli = Cli::parse(S::ROLE);
+    if let Action::Completions(shell) = cli.action {
+        let name = S::ROLE.name();
+        clap_complete::generate(shell, &mut command(S::ROLE), name, &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
+    let sources = Sources::of_process(cli.file, cli.flags, S::problems);
+    match Config::load(S::ROLE, &sources) {
+        Err(problems) => refuse(S::ROLE, &problems),
+        Ok(loaded) => start::<S>(cli.action, loaded),
+    }
+}
+
+fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
+    match action {
+        Action::Check { connect } => check::check::<S>(loaded, connect),
+        _ => process::run::<S>(loaded),
+    }
+}
+
+fn refuse(role: Role, problems: &Problems) -> ExitCode {
+    let count = problems.0.len();
+    let noun = if count == 1 { "problem" } else { "problems" };
+    process::say(&format!("{role}: {count} {noun} in the configuration\n{problems}"));
+    ExitCode::from(Kind::Misconfigured.exit_status())
+}

@@ -1,0 +1,53 @@
+//! How far the snapshot has come, over all collections (pure).
+
+use common::position::{CollectionCopy, SnapshotState};
+
+/// The copies of a snapshot, in the order in which they are taken up.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    copies: Vec<CollectionCopy>,
+}
+
+impl Progress {
+    /// From the records of the position.
+    #[must_use]
+    pub const fn new(copies: Vec<CollectionCopy>) -> Self {
+        Self { copies }
+    }
+
+    /// The first `most` collections that are not done, by index.
+    #[must_use]
+    pub fn next(&self, most: usize) -> Vec<usize> {
+        let open = self.copies.iter().enumerate().filter(|(_, copy)| !copy.done);
+        open.map(|(index, _)| index).take(most).collect()
+    }
+
+    /// One collection's copy.
+    #[must_use]
+    pub fn copy(&self, index: usize) -> &CollectionCopy {
+        &self.copies[index]
+    }
+
+    /// One collection's copy, to advance it.
+    pub fn copy_mut(&mut self, index: usize) -> &mut CollectionCopy {
+        &mut self.copies[index]
+    }
+
+    /// Every copy.
+    #[must_use]
+    pub fn copies(&self) -> &[CollectionCopy] {
+        &self.copies
+    }
+
+    /// What the position says of the snapshot as a whole.
+    #[must_use]
+    pub fn state(&self) -> SnapshotState {
+        if self.copies.iter().all(|copy| copy.done) { SnapshotState::Ended } else { SnapshotState::Copying }
+    }
+
+    /// Documents published so far, over all collections.
+    #[must_use]
+    pub fn documents(&self) -> u64 {
+        self.copies.iter().map(|copy| copy.documents).sum()
+    }
+}

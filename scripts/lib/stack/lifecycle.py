@@ -1,0 +1,121 @@
+"""up, down, kill, start. Who changes what is written down holds the stack's lock, and writes before it waits."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, List, Tuple
+
+from stack import broker, deployment, plan, ports, service, state
+from stack.failure import Failure
+from stack.process import Condition
+from stack.request import Request
+from stack.state import Service, Stack
+
+
+def up(name: str, request: Request) -> Tuple[Stack, List[Service]]:
+    """Brings up what was asked for and returns when all of it serves, with what had to be started for that.
+
+    If it fails, what it started is stopped again; the logs stay until `down`.
+    """
+    with state.changing(name):
+        stack = _completed(name, request)
+        _refuse_paused(stack)
+        started = [one for one in stack.services if one.condition is Condition.GONE]
+        try:
+            for one in started:
+                service.start(one)
+            stack.save()
+            _make_ready(stack)
+        except BaseException:
+            service.stop(started)
+            raise
+        return stack, started
+
+
+def _completed(name: str, request: Request) -> Stack:
+    """The stack with everything asked for in it, written down; a new one leaves nothing behind if that fails."""
+    existing = state.load(name)
+    stack = existing or Stack(name, str(state.folder_of(name)))
+    plan.check(stack, request)
+    Path(stack.folder).mkdir(parents=True, exist_ok=True)
+    try:
+        plan.complete(stack, request)
+        stack.save()
+    except BaseException:
+        if existing is None:
+            _forget(stack)
+        raise
+    return stack
+
+
+def _refuse_paused(stack: Stack) -> None:
+    for one in stack.services:
+        if one.condition is Condition.PAUSED:
+            raise Failure(f"{one.name} is paused; `kill {one.name} --signal CONT` lets it go on")
+
+
+def _make_ready(stack: Stack) -> None:
+    """All at once, for most of it is waiting."""
+    waits: List[Callable[[], None]] = [
+        lambda one=one: deployment.make_ready(one) for one in stack.deployments.values()  # type: ignore[misc]
+    ]
+    if stack.kafka:
+        waits.append(lambda: broker.make_ready(stack.kafka))
+    with ThreadPoolExecutor(len(waits)) as pool:
+        for waited in [pool.submit(wait) for wait in waits]:
+            waited.result()
+
+
+def down(name: str, keep_data: bool) -> bool:
+    """Stops everything; unless told to keep the data, deletes it with the logs. Says whether there was a stack."""
+    with state.changing(name):
+        stack = state.load(name)
+        if stack is None:
+            return False
+        service.stop(stack.services)
+        if not keep_data:
+            _forget(stack)
+        return True
+
+
+def _forget(stack: Stack) -> None:
+    ports.release([port for one in stack.services for port in one.ports], Path(stack.folder))
+    state.remove(stack.name)
+
+
+def kill(name: str, service_name: str, number: signal.Signals) -> Service:
+    """Signals one process and waits for the effect; changes nothing that is written down, so it never waits for a `start`."""
+    one = existing(name).service(service_name)
+    service.signal_and_wait(one, number)
+    return one
+
+
+def start(name: str, service_name: str) -> Service:
+    """Starts a process that is gone again, with the data and ports it had, and waits until it serves."""
+    with state.changing(name):
+        stack = existing(name)
+        one = stack.service(service_name)
+        if one.condition is not Condition.GONE:
+            raise Failure(f"{one.name} is {one.condition.value} already")
+        service.start(one)
+        stack.save()
+    _wait_serving(stack, one)
+    return one
+
+
+def _wait_serving(stack: Stack, one: Service) -> None:
+    if stack.deployment_of(one):
+        deployment.wait_member(one)
+    elif stack.kafka:
+        broker.make_ready(stack.kafka)
+
+
+def existing(name: str) -> Stack:
+    """The stack of that name, which must be there."""
+    stack = state.load(name)
+    if stack is None:
+        others = ", ".join(state.names())
+        raise Failure(f"there is no stack {name!r}: scripts/stack up" + (f" (there are: {others})" if others else ""))
+    return stack

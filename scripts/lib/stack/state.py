@@ -1,0 +1,171 @@
+"""What is written down about a stack (`state.json`): enough to find, signal, restart and describe everything in it.
+
+Saved whole and atomically, readable by its owner only, for it may hold a password. Changed only under the stack's lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+from urllib.parse import quote
+
+from stack import cache, paths, process
+from stack.failure import WrongUsage
+from stack.process import Condition, Identity
+
+
+@dataclass
+class Service:
+    """One process: a member of a deployment (`source-0`) or the broker (`kafka`). `ports[0]` is where clients connect."""
+
+    name: str
+    ports: List[int]
+    argv: List[str]
+    environment: Dict[str, str]
+    folder: str
+    log: str
+    process: Optional[Identity] = None
+
+    @property
+    def address(self) -> str:
+        """Where clients connect."""
+        return f"127.0.0.1:{self.ports[0]}"
+
+    @property
+    def condition(self) -> Condition:
+        """Running, paused or gone, as of now."""
+        return process.condition(self.process)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The administrator of a deployment that was started with authentication."""
+
+    user: str
+    password: str
+
+
+@dataclass
+class Deployment:
+    """A replica set, or a standalone if `replica_set` is None. `fast` is the test tuning of `deployment`."""
+
+    name: str
+    version: str
+    replica_set: Optional[str]
+    fast: bool
+    members: List[Service]
+    credentials: Optional[Credentials] = None
+
+    @property
+    def uri(self) -> str:
+        """The connection string, with the administrator's credentials if there are any."""
+        account = self.credentials
+        login = f"{quote(account.user, '')}:{quote(account.password, '')}@" if account else ""
+        options = [f"replicaSet={self.replica_set}"] if self.replica_set else ["directConnection=true"]
+        options += ["authSource=admin"] if account else []
+        return f"mongodb://{login}{','.join(member.address for member in self.members)}/?{'&'.join(options)}"
+
+
+@dataclass
+class Broker:
+    """Kafka; `service` is None when it is not ours (OPLOGUE_STACK_BROKERS)."""
+
+    brokers: str
+    version: Optional[str]
+    service: Optional[Service]
+
+
+@dataclass
+class Stack:
+    """Everything under one name."""
+
+    name: str
+    folder: str
+    deployments: Dict[str, Deployment] = field(default_factory=dict)
+    kafka: Optional[Broker] = None
+
+    @property
+    def services(self) -> List[Service]:
+        """All processes of ours."""
+        members = [member for deployment in self.deployments.values() for member in deployment.members]
+        return members + ([self.kafka.service] if self.kafka and self.kafka.service else [])
+
+    def service(self, name: str) -> Service:
+        """The process of that name."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        known = ", ".join(service.name for service in self.services) or "none"
+        raise WrongUsage(f"no service {name!r} in stack {self.name!r}; there are: {known}")
+
+    def deployment_of(self, service: Service) -> Optional[Deployment]:
+        """The deployment that a process is a member of; None for the broker."""
+        return next((one for one in self.deployments.values() if service in one.members), None)
+
+    def save(self) -> None:
+        """Replaces the state file."""
+        aside = _file(self.name).with_suffix(".partial")
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as target:
+            json.dump(asdict(self), target, indent=2)
+        aside.replace(_file(self.name))
+
+
+def folder_of(name: str) -> Path:
+    """The folder of a stack, whether it exists or not."""
+    return paths.stacks() / name
+
+
+def names() -> List[str]:
+    """The stacks of this checkout."""
+    return sorted(path.parent.name for path in paths.stacks().glob("*/state.json"))
+
+
+def load(name: str) -> Optional[Stack]:
+    """The stack of that name; None if there is none."""
+    try:
+        return _stack(json.loads(_file(name).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def changing(name: str) -> Iterator[None]:
+    """Keeps two commands from changing one stack at the same time."""
+    with cache.exclusive(paths.stacks() / f".{name}.lock"):
+        yield
+
+
+def remove(name: str) -> None:
+    """Forgets a stack and deletes its data and logs."""
+    shutil.rmtree(folder_of(name), ignore_errors=True)
+
+
+def _file(name: str) -> Path:
+    return folder_of(name) / "state.json"
+
+
+def _stack(saved: Dict[str, Any]) -> Stack:
+    deployments = {name: _deployment(entry) for name, entry in saved["deployments"].items()}
+    return Stack(saved["name"], saved["folder"], deployments, _broker(saved["kafka"]))
+
+
+def _deployment(saved: Dict[str, Any]) -> Deployment:
+    account = saved["credentials"]
+    members = [_service(member) for member in saved["members"]]
+    return Deployment(**{**saved, "members": members, "credentials": Credentials(**account) if account else None})
+
+
+def _broker(saved: Optional[Dict[str, Any]]) -> Optional[Broker]:
+    if saved is None:
+        return None
+    return Broker(**{**saved, "service": _service(saved["service"]) if saved["service"] else None})
+
+
+def _service(saved: Dict[str, Any]) -> Service:
+    identity = saved["process"]
+    return Service(**{**saved, "process": Identity(**identity) if identity else None})
