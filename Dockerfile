@@ -29,8 +29,9 @@ RUN apt-get update \
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# /metrics, /livez, /readyz
-ENV OPLOGUE_TELEMETRY__LISTEN=0.0.0.0:9464
+# The file to mount: /etc/oplogue/oplogue.toml, found as ./oplogue.toml. Environment variables may take its place.
+WORKDIR /etc/oplogue
+# /metrics, /livez and /readyz, where telemetry.listen says so.
 EXPOSE 9464
 LABEL org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="0.1.0"
