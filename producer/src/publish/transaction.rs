@@ -1,6 +1,7 @@
 //! One producer session: a transactional client from its fencing to its end.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -129,6 +130,7 @@ impl Session {
         for batch in batches {
             self.send_batch(batch)?;
         }
+        self.send_entries(&self.positions, newest(batches))?;
         self.serve_until_delivered();
         self.retried(|| self.client.commit_transaction(REQUEST_TIMEOUT))
     }
@@ -146,11 +148,14 @@ impl Session {
             }
             self.send(out)?;
         }
-        self.send_entries(&self.control, &batch.announcements)?;
-        self.send_entries(&self.positions, &batch.positions)
+        self.send_entries(&self.control, &batch.announcements)
     }
 
-    fn send_entries(&self, topic: &str, entries: &[Entry]) -> Result<(), KafkaError> {
+    fn send_entries<'a>(
+        &self,
+        topic: &str,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<(), KafkaError> {
         for entry in entries {
             let out = BaseRecord::<[u8], [u8]>::to(topic).partition(POSITIONS_PARTITION);
             self.send(out.key(entry.key.as_bytes()).payload(&entry.value))?;
@@ -200,6 +205,13 @@ impl Session {
             }
         }
     }
+}
+
+/// Of each key the newest record over all batches: only that would survive compaction.
+fn newest(batches: &[Encoded]) -> Vec<&Entry> {
+    let entries = batches.iter().flat_map(|batch| &batch.positions);
+    let newest: BTreeMap<&str, &Entry> = entries.map(|entry| (entry.key.as_str(), entry)).collect();
+    newest.into_values().collect()
 }
 
 fn is_abortable(error: &KafkaError) -> bool {
