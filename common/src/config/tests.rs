@@ -240,6 +240,22 @@ deny = "b"
 }
 
 #[test]
+fn options_of_kafka_need_no_quotes() {
+    let text = format!(
+        "{GOOD}[kafka.options]\nlinger.ms = 5\nssl.key.password = 'hidden'\nsocket.keepalive.enable = true\n'client.id' = 'x'"
+    );
+    let options = given("oplogue.toml", &text).load(Role::Producer).unwrap().config.kafka.options;
+    let options: Vec<_> = options.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    let expected = [
+        ("client.id", "x"),
+        ("linger.ms", "5"),
+        ("socket.keepalive.enable", "true"),
+        ("ssl.key.password", "hidden"),
+    ];
+    assert_eq!(options, expected);
+}
+
+#[test]
 fn missing_keys_and_wrong_tables_are_told() {
     assert_eq!(
         given("oplogue.toml", "kafka = 'mongodb://me:hidden@s'").problems(Role::Producer),
