@@ -123,6 +123,13 @@ impl Writer {
         self.value(Kind::Boolean, name, &[u8::from(value)]);
     }
 
+    /// Appends a `Binary` field of the subtype for UUIDs, 4.
+    pub fn uuid(&mut self, name: &[u8], uuid: &[u8; 16]) {
+        self.header(Kind::Binary, name);
+        self.bytes.extend_from_slice(&[16, 0, 0, 0, 4]);
+        self.bytes.extend_from_slice(uuid);
+    }
+
     /// Appends a `Timestamp` field from its packed 64 bits.
     pub fn timestamp(&mut self, name: &[u8], packed: u64) {
         self.value(Kind::Timestamp, name, &packed.to_le_bytes());

@@ -1,0 +1,68 @@
+//! One reply of the change stream.
+
+use common::{
+    cluster_time::ClusterTime,
+    error::{Error, Kind, Result},
+    raw::{self, Document},
+};
+use mongodb::raw_batch_cursor::RawBatch;
+
+use super::token;
+
+/// A reply: change events in order, and the token behind the last of them.
+#[derive(Debug)]
+pub struct Batch {
+    reply: RawBatch,
+}
+
+/// The parts of a reply, in place.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Array of change events.
+    pub events: Document<'a>,
+    /// The post-batch resume token: behind every event of this batch.
+    pub token: Document<'a>,
+    /// Everything before this cluster time has been handed out.
+    pub reached: Option<ClusterTime>,
+    /// The source's own cluster time when it replied.
+    pub source_time: Option<ClusterTime>,
+}
+
+impl Batch {
+    pub(super) const fn new(reply: RawBatch) -> Self {
+        Self { reply }
+    }
+
+    /// Views the reply's parts.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when the reply is not that of a change stream.
+    pub fn view(&self) -> Result<View<'_>> {
+        let bytes = self.reply.as_raw_document().as_bytes();
+        parts(bytes)
+            .map_err(|error| Error::caused(Kind::Invariant, "the change stream's reply is malformed", error))
+    }
+}
+
+fn parts(bytes: &[u8]) -> Result<View<'_>, raw::Error> {
+    let reply = Document::new(bytes)?;
+    let missing = |field, expected| raw::Error::Unexpected { field, expected };
+    let cursor = reply.get("cursor")?.and_then(|e| e.as_document());
+    let cursor = cursor.ok_or(missing("cursor", "document"))?;
+    let (mut events, mut behind) = (None, None);
+    for element in cursor.elements() {
+        let element = element?;
+        match element.name {
+            b"firstBatch" | b"nextBatch" => events = element.as_document(),
+            b"postBatchResumeToken" => behind = element.as_document(),
+            _ => {}
+        }
+    }
+    let token = behind.ok_or(missing("postBatchResumeToken", "document"))?;
+    Ok(View {
+        events: events.ok_or(missing("nextBatch", "array"))?,
+        token,
+        reached: token::cluster_time(token),
+        source_time: reply.get("operationTime")?.and_then(|e| e.as_timestamp()).map(ClusterTime),
+    })
+}

@@ -1,0 +1,237 @@
+//! The encoder: gathers records until the shell takes them.
+
+use std::{borrow::Cow, ops::Range, sync::Arc};
+
+use common::{
+    cluster_time::ClusterTime,
+    codec,
+    error::{Error, Kind, Result},
+    event::{ChangeEvent, Operation},
+    headers::Format,
+    key,
+    position::{CollectionCopy, Position, TOKEN_KEY, Topic},
+    raw::{Document, Element, Writer},
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Encoded, Entry, Record, snapshot_event};
+use crate::route::Route;
+
+/// Turns events and snapshot documents into records, in the order in which it is given them.
+#[derive(Debug)]
+pub struct Encoder {
+    position: Position,
+    arena: Vec<u8>,
+    records: Vec<Record>,
+    positions: Vec<Entry>,
+    announcements: Vec<Entry>,
+    hash: Vec<u8>,
+    event: Writer,
+}
+
+impl Encoder {
+    /// An encoder that goes on from `position`.
+    #[must_use]
+    pub fn new(position: Position) -> Self {
+        Self {
+            position,
+            arena: Vec::new(),
+            records: Vec::new(),
+            positions: Vec::new(),
+            announcements: Vec::new(),
+            hash: Vec::new(),
+            event: Writer::new(),
+        }
+    }
+
+    /// The position that holds once everything given so far is durable.
+    #[must_use]
+    pub const fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The position, for what is neither token nor sequence.
+    pub const fn position_mut(&mut self) -> &mut Position {
+        &mut self.position
+    }
+
+    /// Bytes of keys and values gathered.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Whether nothing is gathered that needs publishing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.positions.is_empty() && self.announcements.is_empty()
+    }
+
+    /// Adds a change event of the source.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] for a document change without a document key or cluster time, which no server sends.
+    pub fn event(&mut self, event: &ChangeEvent<'_>, route: &Arc<Route>) -> Result<()> {
+        let time = event.cluster_time.ok_or_else(|| broken("a change event without clusterTime"))?;
+        let id = match event.document_key {
+            Some(key) if event.operation.is_document_change() => Some(id_of(key)?),
+            _ if event.operation.is_document_change() => return Err(broken("a change without documentKey")),
+            _ => None,
+        };
+        let record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+        self.push(record, id.as_ref(), event.bytes)
+    }
+
+    /// Adds a snapshot document as read at `time`.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] for a document without `_id`, which no server stores.
+    pub fn snapshot(&mut self, document: Document<'_>, time: ClusterTime, route: &Arc<Route>) -> Result<()> {
+        let id = id_of(document)?;
+        let mut event = std::mem::take(&mut self.event);
+        snapshot_event::write(document, &id, &route.topic.ns, time, &mut event);
+        let record = Record::new(route, Cow::Borrowed("insert"), time, self.next_sequence(), true);
+        let view = Document::new(event.as_bytes()).map_err(malformed)?;
+        let pushed = self.push(record, Some(&id), view);
+        self.event = event;
+        pushed
+    }
+
+    /// Moves the position behind `token`, whose cluster time is `time`.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when the token cannot be written as text.
+    pub fn advance(&mut self, token: Document<'_>, time: Option<ClusterTime>) -> Result<()> {
+        self.position.token = Some(text_of(token)?);
+        self.position.cluster_time = time.unwrap_or_default().max(self.position.cluster_time);
+        Ok(())
+    }
+
+    /// Adds a collection's progress to the position.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn copy(&mut self, copy: &CollectionCopy) -> Result<()> {
+        let key = copy.key();
+        self.positions.retain(|entry| entry.key != key);
+        self.positions.push(entry(key, copy)?);
+        Ok(())
+    }
+
+    /// Adds a topic to the position and announces it to the workers.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn topic(&mut self, topic: &Topic) -> Result<()> {
+        self.positions.push(entry(topic.key(), topic)?);
+        self.announcements.push(entry(topic.key(), topic)?);
+        Ok(())
+    }
+
+    /// Hands out what was gathered, with the position behind it.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when the position cannot be written as JSON.
+    pub fn take(&mut self) -> Result<Encoded> {
+        let mut positions = std::mem::take(&mut self.positions);
+        positions.push(entry(TOKEN_KEY.to_owned(), &self.position)?);
+        let capacity = self.arena.len();
+        Ok(Encoded {
+            arena: std::mem::replace(&mut self.arena, Vec::with_capacity(capacity)),
+            records: std::mem::take(&mut self.records),
+            positions,
+            announcements: std::mem::take(&mut self.announcements),
+            position: self.position.clone(),
+        })
+    }
+
+    const fn next_sequence(&self) -> u64 {
+        self.position.sequence + 1
+    }
+
+    fn push(&mut self, mut record: Record, id: Option<&Element<'_>>, event: Document<'_>) -> Result<()> {
+        let key = match id {
+            Some(id) => {
+                record.partition =
+                    key::partition(id, record.route.topic.partitions, &mut self.hash).map_err(malformed)?;
+                Some(self.key(id))
+            }
+            None => None,
+        };
+        let (format, value) = self.value(event);
+        record.format = format;
+        self.position.sequence = record.sequence;
+        self.records.push(record.with(key, value));
+        Ok(())
+    }
+
+    /// `{"_id": …}` in the arena. An `_id` that has no faithful text (see `common::codec`) goes as raw BSON.
+    fn key(&mut self, id: &Element<'_>) -> Range<usize> {
+        let start = self.arena.len();
+        if codec::encode::field("_id", id, &mut self.arena).is_err() {
+            self.arena.truncate(start);
+            let mut raw = Writer::over(std::mem::take(&mut self.arena));
+            raw.begin();
+            raw.element(id);
+            raw.end();
+            self.arena = raw.into_bytes();
+        }
+        start..self.arena.len()
+    }
+
+    /// The event in the arena, as canonical Extended JSON, or as raw BSON where that has no faithful text.
+    fn value(&mut self, event: Document<'_>) -> (Format, Range<usize>) {
+        let start = self.arena.len();
+        let format = match codec::encode::document(event, &mut self.arena) {
+            Ok(()) => Format::ExtJson,
+            Err(_) => {
+                self.arena.truncate(start);
+                self.arena.extend_from_slice(event.as_bytes());
+                Format::Bson
+            }
+        };
+        (format, start..self.arena.len())
+    }
+}
+
+/// Canonical Extended JSON of a document, for the position.
+///
+/// # Errors
+/// [`Kind::Invariant`] when the document has no faithful text.
+pub fn text_of(document: Document<'_>) -> Result<Box<RawValue>> {
+    let mut text = Vec::new();
+    codec::encode::document(document, &mut text)
+        .map_err(|error| Error::caused(Kind::Invariant, "a position has no text", error))?;
+    let text = String::from_utf8(text)
+        .map_err(|error| Error::caused(Kind::Invariant, "a position's text", error))?;
+    RawValue::from_string(text).map_err(|error| Error::caused(Kind::Invariant, "a position's text", error))
+}
+
+fn entry(key: String, value: &impl Serialize) -> Result<Entry> {
+    let value = serde_json::to_vec(value)
+        .map_err(|error| Error::caused(Kind::Invariant, "a ledger record has no JSON", error))?;
+    Ok(Entry { key, value })
+}
+
+fn id_of(document: Document<'_>) -> Result<Element<'_>> {
+    document.get("_id").map_err(malformed)?.ok_or_else(|| broken("a document without _id"))
+}
+
+fn name(operation: Operation<'_>) -> Cow<'static, str> {
+    match operation {
+        Operation::Insert => Cow::Borrowed("insert"),
+        Operation::Update => Cow::Borrowed("update"),
+        Operation::Replace => Cow::Borrowed("replace"),
+        Operation::Delete => Cow::Borrowed("delete"),
+        other => Cow::Owned(other.name().to_owned()),
+    }
+}
+
+fn malformed(error: common::raw::Error) -> Error {
+    Error::caused(Kind::Invariant, "the source sent malformed BSON", error)
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(Kind::Invariant, format!("the source sent {what}"))
+}

@@ -1,0 +1,19 @@
+//! Publishing: one Kafka transaction holds records and the position that follows from them.
+//!
+//! Owns the transactional client and its thread. Must not acknowledge early: what is reported as published is committed.
+//! Guards law 3 at the producer.
+//!
+//! # Group commit
+//! There is no linger. A transaction takes whatever was encoded while the previous one committed, up to a bound in
+//! bytes: a lone event is not delayed, a backlog is not chopped up, and reading and encoding go on meanwhile.
+//!
+//! # Fencing
+//! `init_transactions` fences an older producer of the same slice and finishes or aborts its open transaction. Only then
+//! is the position read: nobody can move it afterwards without fencing us in turn.
+
+mod headers;
+mod publisher;
+mod transaction;
+
+pub use publisher::{Published, Publisher, run};
+pub use transaction::{POSITIONS_PARTITION, Session};

@@ -1,0 +1,72 @@
+//! The publisher's thread: gathers what was encoded and commits it.
+
+use std::time::{Duration, Instant};
+
+use common::{cluster_time::ClusterTime, error::Result, telemetry::names};
+use tokio::sync::{mpsc, watch};
+
+use super::Session;
+use crate::encode::Encoded;
+
+/// What is durable in Kafka.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Published {
+    /// Every event up to here.
+    pub cluster_time: ClusterTime,
+    /// Records of the epoch.
+    pub sequence: u64,
+}
+
+/// The sending half, for the encoder's side. Holds at most one batch beside the one that is being committed.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    /// Where encoded batches go.
+    pub batches: mpsc::Sender<Encoded>,
+    /// What is durable.
+    pub published: watch::Receiver<Published>,
+}
+
+/// Commits what arrives until the senders are gone. Blocks; run it on a thread of its own.
+///
+/// # Errors
+/// What [`Session::commit`] returns; batches not committed by then are not published, and the position says so.
+pub fn run(
+    session: &Session,
+    mut batches: mpsc::Receiver<Encoded>,
+    published: &watch::Sender<Published>,
+    most_bytes: usize,
+) -> Result<()> {
+    while let Some(first) = batches.blocking_recv() {
+        let gathered = gather(first, &mut batches, most_bytes);
+        let begun = Instant::now();
+        session.commit(&gathered)?;
+        report(&gathered, begun.elapsed(), published);
+    }
+    Ok(())
+}
+
+/// The first batch and whatever else is ready, up to `most_bytes`.
+fn gather(first: Encoded, batches: &mut mpsc::Receiver<Encoded>, most_bytes: usize) -> Vec<Encoded> {
+    let mut bytes = first.bytes();
+    let mut gathered = vec![first];
+    while bytes < most_bytes {
+        let Ok(next) = batches.try_recv() else { break };
+        bytes += next.bytes();
+        gathered.push(next);
+    }
+    gathered
+}
+
+fn report(gathered: &[Encoded], took: Duration, published: &watch::Sender<Published>) {
+    let records: usize = gathered.iter().map(|batch| batch.records.len()).sum();
+    let bytes: usize = gathered.iter().map(Encoded::bytes).sum();
+    metrics::counter!(names::PRODUCER_RECORDS_PUBLISHED).increment(records as u64);
+    metrics::counter!(names::PRODUCER_BYTES_PUBLISHED).increment(bytes as u64);
+    metrics::histogram!(names::PRODUCER_TRANSACTION_SECONDS).record(took.as_secs_f64());
+    metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "committed").increment(1);
+    if let Some(last) = gathered.last() {
+        let position = &last.position;
+        published
+            .send_replace(Published { cluster_time: position.cluster_time, sequence: position.sequence });
+    }
+}

@@ -1,0 +1,223 @@
+//! One producer session: a transactional client from its fencing to its end.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use common::{
+    config::types::Config,
+    error::{Error, Kind, Result},
+    kafka::{classify, client_config, failed},
+    retry::Backoff,
+    telemetry::names,
+    topics::Topics,
+};
+use rdkafka::{
+    ClientContext,
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+};
+
+use super::headers;
+use crate::encode::{Encoded, Entry};
+
+/// Partition of the positions topic that this slice writes; one slice so far.
+pub const POSITIONS_PARTITION: i32 = 0;
+/// How long the brokers may take to begin, end or fence.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the delivery reports are served while a transaction's records are on their way.
+const SERVE_INTERVAL: Duration = Duration::from_millis(1);
+/// Bytes librdkafka may hold, in KiB: the largest record and a transaction beside it.
+const QUEUE_KIB: u32 = 192 * 1024;
+
+/// The first delivery of a transaction that failed: it says why the brokers will abort it.
+#[derive(Debug, Clone, Default)]
+struct Deliveries {
+    failed: Arc<Mutex<Option<KafkaError>>>,
+}
+
+impl Deliveries {
+    fn have_failed(&self) -> bool {
+        self.failed.lock().is_ok_and(|failed| failed.is_some())
+    }
+
+    /// Forgets the failure and hands it out.
+    fn take(&self) -> Option<KafkaError> {
+        self.failed.lock().ok()?.take()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka reports an error");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let (Err((error, _)), Ok(mut failed)) = (result, self.failed.lock()) {
+            failed.get_or_insert_with(|| error.clone());
+        }
+    }
+}
+
+/// A transactional client; older ones of the same slice are fenced.
+pub struct Session {
+    client: BaseProducer<Deliveries>,
+    deliveries: Deliveries,
+    slice: String,
+    positions: String,
+    control: String,
+}
+
+impl Session {
+    /// Builds the client and fences every older producer of the slice. Blocks.
+    ///
+    /// # Errors
+    /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when they refuse.
+    pub fn open(config: &Config) -> Result<Self> {
+        let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
+        let slice = config.producer.slice.clone();
+        let deliveries = Deliveries::default();
+        let client: BaseProducer<Deliveries> = client_config(&config.kafka, "oplogue-producer")
+            .set("transactional.id", format!("oplogue.{}.{slice}", config.pipeline))
+            .set("transaction.timeout.ms", config.producer.transaction_timeout_ms.to_string())
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "2")
+            .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
+            .create_with_context(deliveries.clone())
+            .map_err(|error| failed("cannot build the Kafka producer", error))?;
+        client
+            .init_transactions(REQUEST_TIMEOUT)
+            .map_err(|error| failed("cannot take the slice over from an older producer", error))?;
+        Ok(Self { client, deliveries, slice, positions: topics.positions(), control: topics.control() })
+    }
+
+    /// Publishes the batches and the position behind the last of them in one transaction. Blocks.
+    ///
+    /// A transaction that the brokers abort for a reason that passes is tried again as a whole.
+    ///
+    /// # Errors
+    /// [`Kind::Fenced`] when another producer has taken over or the client is of no more use; [`Kind::Misconfigured`]
+    /// when the brokers refuse a record, as one larger than the topic's `max.message.bytes`.
+    pub fn commit(&self, batches: &[Encoded]) -> Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.attempt(batches) {
+                Ok(()) => return Ok(()),
+                Err(error) if is_abortable(&error) => self.deliveries.take().unwrap_or(error),
+                Err(error) => return Err(failed("cannot publish", error)),
+            };
+            self.abort()?;
+            if classify(&error) != Kind::Transient {
+                return Err(failed("cannot publish", error));
+            }
+            tracing::warn!(%error, "a transaction was aborted and is tried again");
+            metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "aborted").increment(1);
+            std::thread::sleep(backoff.next().unwrap_or(SERVE_INTERVAL));
+        }
+    }
+
+    fn attempt(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
+        drop(self.deliveries.take());
+        self.client.begin_transaction()?;
+        for batch in batches {
+            self.send_batch(batch)?;
+        }
+        self.send_entries(&self.positions, newest(batches))?;
+        self.serve_until_delivered();
+        self.retried(|| self.client.commit_transaction(REQUEST_TIMEOUT))
+    }
+
+    fn send_batch(&self, batch: &Encoded) -> Result<(), KafkaError> {
+        for record in &batch.records {
+            let headers = headers::of(record, &self.slice, batch.position.epoch);
+            let mut out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
+                .partition(record.partition)
+                .payload(batch.value(record))
+                .timestamp(i64::from(record.cluster_time.seconds()) * 1000)
+                .headers(headers);
+            if let Some(key) = batch.key(record) {
+                out = out.key(key);
+            }
+            self.send(out)?;
+        }
+        self.send_entries(&self.control, &batch.announcements)
+    }
+
+    fn send_entries<'a>(
+        &self,
+        topic: &str,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<(), KafkaError> {
+        for entry in entries {
+            let out = BaseRecord::<[u8], [u8]>::to(topic).partition(POSITIONS_PARTITION);
+            self.send(out.key(entry.key.as_bytes()).payload(&entry.value))?;
+        }
+        Ok(())
+    }
+
+    /// Hands one record to the client, waiting while its queue is full.
+    fn send(&self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), KafkaError> {
+        loop {
+            match self.client.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), back)) => {
+                    self.client.poll(SERVE_INTERVAL);
+                    record = back;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    /// Serves delivery reports until none is outstanding, or one has failed. Committing serves them too, but in steps of
+    /// 100 ms. Flushing with no timeout tells librdkafka not to linger.
+    fn serve_until_delivered(&self) {
+        let until = Instant::now() + REQUEST_TIMEOUT;
+        while self.client.flush(Duration::ZERO).is_err()
+            && !self.deliveries.have_failed()
+            && Instant::now() < until
+        {
+            self.client.poll(SERVE_INTERVAL);
+        }
+    }
+
+    fn abort(&self) -> Result<()> {
+        self.retried(|| self.client.abort_transaction(REQUEST_TIMEOUT))
+            .map_err(|error| Error::caused(Kind::Fenced, "cannot abort a transaction", error))
+    }
+
+    /// Repeats a call that librdkafka says may be repeated as it is.
+    fn retried(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
+        loop {
+            match call() {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {
+                    self.client.poll(SERVE_INTERVAL)
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+/// Of each key the newest record over all batches: only that would survive compaction.
+fn newest(batches: &[Encoded]) -> Vec<&Entry> {
+    let entries = batches.iter().flat_map(|batch| &batch.positions);
+    let newest: BTreeMap<&str, &Entry> = entries.map(|entry| (entry.key.as_str(), entry)).collect();
+    newest.into_values().collect()
+}
+
+fn is_abortable(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::Transaction(error) => error.txn_requires_abort(),
+        KafkaError::Flush(_) => true,
+        _ => false,
+    }
+}

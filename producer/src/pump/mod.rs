@@ -1,0 +1,204 @@
+//! The pump: moves batches from the stream through weave and encoder to the publisher.
+//!
+//! A shell: it owns the order of calls and the waiting, the decisions are `weave`'s, `encode`'s and `snapshot`'s. It is
+//! one task, so that events and chunks have one order. Cancelling it anywhere is safe: what was not handed to the
+//! publisher is not published, and the position says so.
+
+mod copying;
+mod report;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{
+    cluster_time::ClusterTime,
+    config::types::Producer,
+    error::{Error, Kind, Result},
+    event::{ChangeEvent, Names},
+    namespace::Namespace,
+    position::{CollectionCopy, SnapshotState},
+    raw::Document,
+    telemetry::names,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use self::{copying::Copying, report::Report};
+use crate::{
+    capture::Batch,
+    encode::{Encoded, Encoder},
+    route::{Decision, Route, Routes},
+    source::Source,
+    weave,
+};
+
+/// How often an idle stream's token is written to Kafka, so that it never ages out of the source's oplog.
+const IDLE_POSITION_INTERVAL: Duration = Duration::from_secs(10);
+
+const MIB: usize = 1024 * 1024;
+
+/// The ends the pump is connected to.
+pub struct Ends {
+    /// Batches of the stream.
+    pub batches: mpsc::Receiver<Batch>,
+    /// Where encoded batches go.
+    pub publisher: mpsc::Sender<Encoded>,
+    /// Tells the stream whether chunks wait for it to advance.
+    pub is_copying: watch::Sender<bool>,
+}
+
+/// An event that has been worked on.
+struct Behind<'a> {
+    token: Document<'a>,
+    time: ClusterTime,
+}
+
+/// The pump of one slice.
+pub struct Pump {
+    source: Source,
+    encoder: Encoder,
+    routes: Routes,
+    copying: Option<Copying>,
+    ends: Ends,
+    /// Bytes of records after which a transaction is full.
+    most_bytes: usize,
+    /// Events after which a batch is full, so that the stream is not at its head.
+    full_batch: u32,
+    flushed: Instant,
+    report: Report,
+}
+
+impl Pump {
+    /// A pump that goes on from the encoder's position, and from the snapshot's progress where one is under way.
+    #[must_use]
+    pub fn new(
+        source: Source,
+        encoder: Encoder,
+        routes: Routes,
+        copies: Vec<CollectionCopy>,
+        ends: Ends,
+        settings: &Producer,
+    ) -> Self {
+        let is_copying = encoder.position().snapshot != SnapshotState::Ended;
+        Self {
+            source,
+            encoder,
+            routes,
+            copying: is_copying.then(|| Copying::new(copies, &settings.snapshot)),
+            ends,
+            most_bytes: settings.transaction_mib as usize * MIB,
+            full_batch: settings.batch_events,
+            flushed: Instant::now(),
+            report: Report::default(),
+        }
+    }
+
+    /// Pumps until the stream's end is closed.
+    ///
+    /// # Errors
+    /// Transient when source or brokers do not answer; other kinds as the stages give them.
+    pub async fn run(mut self, is_first: bool) -> Result<()> {
+        if is_first {
+            self.flush().await?;
+        }
+        self.list_collections().await?;
+        while let Some(batch) = self.ends.batches.recv().await {
+            let events = self.batch(&batch).await?;
+            if events < self.full_batch {
+                self.begin_round().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on one batch of the stream; tells how many events it held.
+    async fn batch(&mut self, batch: &Batch) -> Result<u32> {
+        let view = batch.view()?;
+        let mut events = 0;
+        let mut behind = None;
+        for element in view.events.elements() {
+            let event = element.ok().and_then(|e| e.as_document()).ok_or_else(|| malformed("no document"))?;
+            self.event(event, &mut behind).await?;
+            events += 1;
+        }
+        if self.round().is_some_and(|tc| weave::is_passed(tc, view.reached)) {
+            self.stand_behind(&behind)?;
+            self.weave_in().await?;
+        }
+        self.encoder.advance(view.token, view.reached)?;
+        self.report.batch(events, view.source_time, self.encoder.position().cluster_time);
+        if !self.encoder.is_empty() || self.flushed.elapsed() >= IDLE_POSITION_INTERVAL {
+            self.flush().await?;
+        }
+        Ok(events)
+    }
+
+    /// Works on one event; `behind` is the one before it, and then this one.
+    async fn event<'a>(&mut self, document: Document<'a>, behind: &mut Option<Behind<'a>>) -> Result<()> {
+        let event = ChangeEvent::parse(document).map_err(|error| {
+            Error::caused(Kind::Invariant, "the source sent a malformed change event", error)
+        })?;
+        let time = event.cluster_time.ok_or_else(|| malformed("no clusterTime"))?;
+        if self.round().is_some_and(|tc| weave::is_past(tc, time)) {
+            self.stand_behind(behind)?;
+            self.weave_in().await?;
+        }
+        self.carry(&event).await?;
+        *behind = Some(Behind { token: event.id, time });
+        if self.encoder.bytes() >= self.most_bytes {
+            self.stand_behind(behind)?;
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn carry(&mut self, event: &ChangeEvent<'_>) -> Result<()> {
+        let Some(Names { db, coll: Some(coll) }) = event.ns else {
+            // `dropDatabase` and `invalidate` change nothing by themselves: the drops came before them.
+            tracing::info!(
+                operation = event.operation.name(),
+                "an event without a collection is not carried"
+            );
+            return Ok(());
+        };
+        match self.route(db, coll).await? {
+            Some(route) => self.encoder.event(event, &route),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves the position behind an event, when there was one.
+    fn stand_behind(&mut self, behind: &Option<Behind<'_>>) -> Result<()> {
+        match behind {
+            Some(behind) => self.encoder.advance(behind.token, Some(behind.time)),
+            None => Ok(()),
+        }
+    }
+
+    /// The route of a namespace, or `None` when the filter leaves it out.
+    async fn route(&mut self, db: &str, coll: &str) -> Result<Option<Arc<Route>>> {
+        loop {
+            match self.routes.get(db, coll) {
+                Some(Decision::Foreign) => return Ok(None),
+                Some(Decision::Carried(route)) => return Ok(Some(Arc::clone(route))),
+                None => {}
+            }
+            if let Some(topic) = self.routes.decide(&Namespace::new(db, coll)).await? {
+                self.encoder.topic(&topic)?;
+                metrics::counter!(names::PRODUCER_TOPICS_CREATED).increment(1);
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let encoded = self.encoder.take()?;
+        self.flushed = Instant::now();
+        // The publisher is gone only when it has failed; its own error says why.
+        self.ends.publisher.send(encoded).await.map_err(|_| Error::cancelled())
+    }
+}
+
+fn malformed(what: &str) -> Error {
+    Error::new(Kind::Invariant, format!("the source sent a change event with {what}"))
+}

@@ -1,0 +1,162 @@
+//! Routes: which topic a namespace's events go to.
+//!
+//! Owns the topics of a slice: each is created, with its partitions and configs, before the transaction that needs it,
+//! and remembered with the position. Guards: the partition count of a namespace never changes under its documents, and
+//! a topic with fewer partitions than the position knows is refused.
+
+use std::{collections::HashMap, sync::Arc};
+
+use common::{
+    config::types::Kafka,
+    error::{Error, Kind, Result},
+    kafka::{
+        MAX_RECORD_BYTES,
+        admin::{Admin, Ensured, Wanted},
+    },
+    namespace::{Filter, Namespace},
+    position::Topic,
+    topics::Topics,
+};
+use mongodb::Client;
+
+use crate::snapshot::catalog;
+
+/// Where one namespace's events go.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The topic.
+    pub topic: Topic,
+    /// The namespace's text, `db.coll`.
+    pub name: String,
+}
+
+/// What is known of a namespace.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Its events go here.
+    Carried(Arc<Route>),
+    /// The filter leaves it out.
+    Foreign,
+}
+
+/// Every namespace seen so far.
+pub struct Routes {
+    known: HashMap<String, HashMap<String, Decision>>,
+    filter: Filter,
+    topics: Topics,
+    kafka: Kafka,
+    admin: Admin,
+    source: Client,
+}
+
+impl Routes {
+    /// The routes the position knows.
+    ///
+    /// # Errors
+    /// [`Kind::PositionLost`] when one of its topics is gone or has fewer partitions.
+    pub fn open(
+        known: &[Topic],
+        filter: Filter,
+        topics: Topics,
+        kafka: Kafka,
+        admin: Admin,
+        source: Client,
+    ) -> Result<Self> {
+        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, source };
+        for topic in known {
+            routes.check(topic)?;
+            if routes.filter.carries(&topic.ns) {
+                routes.learn(topic.clone());
+            }
+        }
+        Ok(routes)
+    }
+
+    /// The pipeline's namespace filter.
+    #[must_use]
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// What is known of a namespace; `None` for one not seen before.
+    #[must_use]
+    pub fn get(&self, db: &str, coll: &str) -> Option<&Decision> {
+        self.known.get(db)?.get(coll)
+    }
+
+    /// Decides about a namespace not seen before; a carried one gets its topic. Returns the topic if it is new to the
+    /// position.
+    ///
+    /// # Errors
+    /// Transient when brokers or source do not answer, [`Kind::Misconfigured`] when the topic is refused.
+    pub async fn decide(&mut self, ns: &Namespace) -> Result<Option<Topic>> {
+        if !self.filter.carries(ns) {
+            self.known.entry(ns.db.clone()).or_default().insert(ns.coll.clone(), Decision::Foreign);
+            return Ok(None);
+        }
+        let topic = self.create(ns).await?;
+        tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, "carrying a namespace");
+        self.learn(topic.clone());
+        Ok(Some(topic))
+    }
+
+    fn learn(&mut self, topic: Topic) {
+        let ns = topic.ns.clone();
+        let route = Route { name: ns.to_string(), topic };
+        self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
+    }
+
+    async fn create(&self, ns: &Namespace) -> Result<Topic> {
+        let partitions = self.partitions(ns).await?;
+        for name in [self.topics.events(ns), self.topics.events_apart(ns)] {
+            let wanted = self.wanted(name, partitions);
+            let ensured = self.admin.ensure(&wanted).await?;
+            if ensured == Ensured::Collides {
+                continue;
+            }
+            let topic = Topic { ns: ns.clone(), topic: wanted.name, partitions };
+            if ensured == Ensured::Existed {
+                return self.adopt(topic);
+            }
+            return Ok(topic);
+        }
+        Err(Error::new(Kind::Misconfigured, format!("Kafka refuses every topic name for {ns}")))
+    }
+
+    /// One partition where strings that differ in bytes can be equal, for the hash would part them.
+    async fn partitions(&self, ns: &Namespace) -> Result<u16> {
+        let collection = catalog::by_name(&self.source, ns).await?;
+        let has_simple_collation = collection.is_none_or(|c| c.has_simple_collation);
+        Ok(if has_simple_collation { self.kafka.partitions } else { 1 })
+    }
+
+    fn wanted(&self, name: String, partitions: u16) -> Wanted {
+        let mut config = self.kafka.topic_config.clone();
+        config.entry("max.message.bytes".to_owned()).or_insert_with(|| MAX_RECORD_BYTES.to_string());
+        Wanted { name, partitions, replication_factor: self.kafka.replication_factor, config }
+    }
+
+    /// A topic that somebody created before us is used with the partitions it has, where that is safe.
+    fn adopt(&self, topic: Topic) -> Result<Topic> {
+        let there = self.admin.partitions(&topic.topic)?.unwrap_or(0);
+        if topic.partitions == 1 || there == 0 {
+            return Ok(topic);
+        }
+        Ok(Topic { partitions: there, ..topic })
+    }
+
+    fn check(&self, topic: &Topic) -> Result<()> {
+        let there = self.admin.partitions(&topic.topic)?.unwrap_or(0);
+        if there >= topic.partitions {
+            return Ok(());
+        }
+        let Topic { topic: name, partitions, .. } = topic;
+        let context = match there {
+            0 => format!("topic {name} is gone, which the position says holds {}", topic.ns),
+            _ => {
+                format!("topic {name} has {there} partitions, fewer than the {partitions} the position knows")
+            }
+        };
+        Err(Error::new(Kind::PositionLost, context))
+    }
+}
