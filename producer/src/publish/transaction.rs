@@ -9,13 +9,14 @@ use std::{
 use common::{
     config::types::Config,
     error::{Error, Kind, Result},
-    kafka::{classify, client_config, failed},
+    kafka::{self, classify, client_config, failed},
     retry::Backoff,
     telemetry::names,
     topics::Topics,
 };
 use rdkafka::{
     ClientContext,
+    config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode as Code},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
@@ -50,8 +51,12 @@ impl Deliveries {
 }
 
 impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka::log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka reports an error");
+        kafka::report(&error, reason);
     }
 }
 
