@@ -51,6 +51,23 @@ pub fn markdown() -> String {
     text
 }
 
+/// Every key as (table, name, default as JSON), those of the tables in lists included: what an example has to show.
+#[must_use]
+pub fn settings() -> Vec<(String, String, String)> {
+    let mut settings = Vec::new();
+    for key in keys() {
+        let (name, table) = key.levels.split_last().expect("a key has a name");
+        match shape(key.node) {
+            Shape::List(element) if shape(element) == Shape::Struct => {
+                let names = known_keys(element);
+                settings.extend(names.map(|inner| (key.path(), inner.to_owned(), "null".to_owned())));
+            }
+            _ => settings.push((table.join("."), (*name).to_owned(), key.node["default"].to_string())),
+        }
+    }
+    settings
+}
+
 fn open_section(text: &mut String, name: &str) {
     let node = &schema()["properties"][name];
     let _ = writeln!(text, "\n## {name}");

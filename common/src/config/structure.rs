@@ -93,15 +93,28 @@ fn missing_reason(path: &str) -> String {
     format!("missing; set it in the file or as {}", variable(path))
 }
 
-/// Kafka's options are texts, but nobody quotes `linger.ms = 5`.
+/// Kafka's options are texts with dots in their names, but nobody quotes `linger.ms = 5`: a number is taken as text, and a table
+/// (which is what TOML makes of that dot) as a longer name.
 fn visit_map(values: &Value, table: &mut Map<String, Value>, path: &str, problems: &mut Vec<Problem>) {
     let is_text = shape(values) == Shape::Text;
-    table.retain(|key, value| {
-        if is_text && (value.is_number() || value.is_boolean()) {
-            *value = Value::String(value.to_string());
+    let mut flat = Map::new();
+    for (key, value) in std::mem::take(table) {
+        if is_text { flatten(key, value, &mut flat) } else { drop(flat.insert(key, value)) }
+    }
+    flat.retain(|key, value| visit(values, value, &join(path, key), problems).is_ok());
+    *table = flat;
+}
+
+fn flatten(key: String, value: Value, flat: &mut Map<String, Value>) {
+    let text = match value {
+        Value::Object(inner) => {
+            return inner.into_iter().for_each(|(below, value)| flatten(join(&key, &below), value, flat));
         }
-        visit(values, value, &join(path, key), problems).is_ok()
-    });
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(truth) => Value::String(truth.to_string()),
+        other => other,
+    };
+    flat.insert(key, text);
 }
 
 fn visit_choice(

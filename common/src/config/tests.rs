@@ -240,6 +240,22 @@ deny = "b"
 }
 
 #[test]
+fn options_of_kafka_need_no_quotes() {
+    let text = format!(
+        "{GOOD}[kafka.options]\nlinger.ms = 5\nssl.key.password = 'hidden'\nsocket.keepalive.enable = true\n'client.id' = 'x'"
+    );
+    let options = given("oplogue.toml", &text).load(Role::Producer).unwrap().config.kafka.options;
+    let options: Vec<_> = options.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    let expected = [
+        ("client.id", "x"),
+        ("linger.ms", "5"),
+        ("socket.keepalive.enable", "true"),
+        ("ssl.key.password", "hidden"),
+    ];
+    assert_eq!(options, expected);
+}
+
+#[test]
 fn missing_keys_and_wrong_tables_are_told() {
     assert_eq!(
         given("oplogue.toml", "kafka = 'mongodb://me:hidden@s'").problems(Role::Producer),
@@ -292,14 +308,19 @@ fn secrets_are_never_shown() {
     let text = format!(
         "{GOOD}kafka.options.\"sasl.password\" = 'hidden'\nkafka.options.\"ssl.key.password\" = 'hidden'"
     );
-    let loaded = given("oplogue.toml", &text).load(Role::Worker).unwrap();
+    let given_secrets = given("oplogue.toml", &text).env("OPLOGUE_KAFKA__OPTIONS__SASL_USERNAME", "hidden");
+    let loaded = given_secrets.load(Role::Worker).unwrap();
     let understood = loaded.understood();
-    for shown in [format!("{loaded:?}"), serde_json::to_string(&loaded.config).unwrap(), understood.clone()] {
+    for shown in [
+        format!("{loaded:?} {:?}", given_secrets.sources()),
+        serde_json::to_string(&loaded.config).unwrap(),
+        understood.clone(),
+    ] {
         assert!(!shown.contains("hidden"), "{shown}");
     }
     for line in [
         "source.uri                         mongodb://…@s:1",
-        "kafka.options                      {\"sasl.password\":\"…\",\"ssl.key.password\":\"…\"}",
+        "kafka.options                      {\"sasl.password\":\"…\",\"sasl.username\":\"…\",\"ssl.key.password\":\"…\"}",
         "kafka.partitions                   8  # default",
         "telemetry.listen                   not set  # default",
         "pipeline                           \"demo\"",
