@@ -9,3 +9,5 @@ pub mod error;
 pub mod event;
 pub mod namespace;
 pub mod raw;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -160,7 +160,8 @@ fn fit(digits: Digits) -> Option<(u128, i64)> {
         return Some((0, exponent.clamp(-EXPONENT_BIAS, EXPONENT_MAX)));
     }
     if exponent > EXPONENT_MAX {
-        let zeros = u32::try_from(exponent - EXPONENT_MAX).ok().filter(|z| *z as usize + significant <= DIGITS)?;
+        let zeros =
+            u32::try_from(exponent - EXPONENT_MAX).ok().filter(|z| *z as usize + significant <= DIGITS)?;
         coefficient *= 10_u128.pow(zeros);
         exponent = EXPONENT_MAX;
     }
@@ -187,8 +188,23 @@ mod tests {
     #[test]
     fn exact_values_survive_both_ways() {
         for given in [
-            "0", "-0", "0E+3", "-0E-6176", "0E+6111", "1", "1.0", "-1.50", "0.000001", "1E-7", "1.23E-7", "12E+1",
-            "9.999999999999999999999999999999999E+6144", "1E-6176", "Infinity", "-Infinity", "NaN",
+            "0",
+            "-0",
+            "0E+3",
+            "-0E-6176",
+            "0E+6111",
+            "1",
+            "1.0",
+            "-1.50",
+            "0.000001",
+            "1E-7",
+            "1.23E-7",
+            "12E+1",
+            "9.999999999999999999999999999999999E+6144",
+            "1E-6176",
+            "Infinity",
+            "-Infinity",
+            "NaN",
         ] {
             let bits = u128::from_le_bytes(parse(given.as_bytes()).unwrap());
             let expected = if given == "12E+1" { "1.2E+2" } else { given };
@@ -199,8 +215,13 @@ mod tests {
     #[test]
     fn what_would_be_rounded_is_refused() {
         for given in [
-            "12345678901234567890123456789012345", "1E+6145", "1E-6177", "11E-6177",
-            "1E+99999999999999999999999", "1E-99999999999999999999999", "0.10000000000000000000000000000000001",
+            "12345678901234567890123456789012345",
+            "1E+6145",
+            "1E-6177",
+            "11E-6177",
+            "1E+99999999999999999999999",
+            "1E-99999999999999999999999",
+            "0.10000000000000000000000000000000001",
         ] {
             assert_eq!(parse(given.as_bytes()), None, "{given}");
         }
@@ -209,7 +230,9 @@ mod tests {
     #[test]
     fn zeros_move_between_coefficient_and_exponent() {
         for (given, expected) in [
-            ("1E+6112", "1.0E+6112"), ("10E-6177", "1E-6176"), ("0E+99999999999999999999", "0E+6111"),
+            ("1E+6112", "1.0E+6112"),
+            ("10E-6177", "1E-6176"),
+            ("0E+99999999999999999999", "0E+6111"),
             ("100000000000000000000000000000000000", "1.000000000000000000000000000000000E+35"),
         ] {
             assert_eq!(text(u128::from_le_bytes(parse(given.as_bytes()).unwrap())).unwrap(), expected);

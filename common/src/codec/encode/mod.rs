@@ -85,10 +85,7 @@ pub fn field(name: &str, element: &Element<'_>, out: &mut Vec<u8>) -> Result<(),
     })
 }
 
-fn restoring(
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
-) -> Result<(), Error> {
+fn restoring(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
     let start = out.len();
     write(out).inspect_err(|_| out.truncate(start))
 }
