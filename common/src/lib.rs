@@ -27,3 +27,5 @@ pub mod supervision;
 #[cfg(feature = "service")]
 pub mod telemetry;
 pub mod topics;
+#[cfg(feature = "testing")]
+pub mod testing;
