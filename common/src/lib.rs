@@ -26,6 +26,6 @@ pub mod service;
 pub mod supervision;
 #[cfg(feature = "service")]
 pub mod telemetry;
-pub mod topics;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod topics;
