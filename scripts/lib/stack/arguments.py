@@ -63,8 +63,8 @@ def _servers(up: argparse.ArgumentParser) -> None:
 
 
 def _tuning(up: argparse.ArgumentParser) -> None:
-    pairs = {"type": _pair, "action": "append", "default": [], "metavar": "K=V"}
-    up.add_argument("--broker-property", help="property of the broker; may be repeated", **pairs)
+    broker = "property of the broker; may be repeated"
+    up.add_argument("--broker-property", type=_pair, action="append", default=[], metavar="K=V", help=broker)
     cache = f"WiredTiger cache of each member (default: {DEFAULT_CACHE_GB})"
     up.add_argument("--cache-gb", type=float, default=DEFAULT_CACHE_GB, metavar="GB", help=cache)
     heap = f"the broker's heap (default: {DEFAULT_HEAP_MB})"

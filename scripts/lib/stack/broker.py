@@ -24,7 +24,7 @@ LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
 LARGEST_REQUEST_BYTES = LARGEST_MESSAGE_BYTES + 16 * 1024 * 1024
 
 # Each network and each request thread keeps a direct buffer as large as the largest record it has seen. A network
-# thread that gets none stops reading for good (tried: a few records of 125 MB with the default limit, the heap's size).
+# thread that gets none stops reading for good (tried: records of 125 MB with the default limit, the heap's size).
 NETWORK_THREADS = 2
 REQUEST_THREADS = 4
 DIRECT_MEMORY_MB = (NETWORK_THREADS + REQUEST_THREADS) * 2 * LARGEST_MESSAGE_BYTES // (1024 * 1024)

@@ -1,6 +1,6 @@
 """What is written down about a stack (`state.json`): enough to find, signal, restart and describe everything in it.
 
-Saved whole and atomically; readable by its owner only, for it may hold a password; changed only under the stack's lock.
+Saved whole and atomically, changed only under the stack's lock. Only its owner can read it: it may hold a password.
 """
 
 from __future__ import annotations
