@@ -86,7 +86,7 @@ fn changes_of_one_document_fold_as_the_table_says() {
         (vec![set("a"), set("$b")], vec![vec![(Kind::OnDocument, vec![0, 1])]]),
         (vec![Delete, set("a")], vec![vec![(Kind::Delete, vec![0])], vec![(Kind::Update, vec![1])]]),
         (
-            vec![image(), set("b"), set("a.b.c"), set("c")],
+            vec![image(), set("b"), foreign(), set("c")],
             vec![vec![(Kind::Upsert, vec![0, 1])], vec![(Kind::OnDocument, vec![2, 3])]],
         ),
         (vec![Insert(doc! {"a": 1})], vec![vec![(Kind::Upsert, vec![0])]]),
