@@ -52,6 +52,7 @@ pub(crate) fn value(names: Names) -> impl Strategy<Value = Bson> + Clone {
         Just(Bson::Null),
         "[x-z]{0,3}".prop_map(Bson::String),
         Just(Bson::Double(-0.0)),
+        Just(Bson::Timestamp(bson::Timestamp { time: 0, increment: 0 })),
     ];
     leaf.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![
