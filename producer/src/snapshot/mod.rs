@@ -7,6 +7,7 @@
 pub mod catalog;
 mod chunk;
 mod progress;
+pub mod resume_key;
 
 pub use chunk::{Chunk, Outcome, Reader};
 pub use progress::Progress;
