@@ -85,7 +85,7 @@ def operations(records: Iterable[Record]) -> "Counter[str]":
 
 
 def _ordered(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=list)
+    return json.loads(text, object_pairs_hook=tuple)
 
 
 def _place(record: Record) -> str:

@@ -51,6 +51,10 @@ class Generator:
         """A choice of that many numbers, sorted."""
         return sorted(self._chance.sample(numbers, count))
 
+    def shuffled(self, things: List[Any]) -> List[Any]:
+        """The same in another order."""
+        return self._chance.sample(things, len(things))
+
     def _person(self, number: int) -> User:
         sex = self._chance.choice("fm")
         firstname = self._chance.choice(FIRSTNAMES[sex])
