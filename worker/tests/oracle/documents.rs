@@ -21,8 +21,8 @@ pub(crate) fn name(rng: &mut Rng, names: Names) -> String {
 }
 
 /// A document with `_id`, and mostly with enough weight that an update is logged as a delta.
-pub(crate) fn document(rng: &mut Rng, names: Names, id: i32) -> Document {
-    let mut document = doc! {"_id": id};
+pub(crate) fn document(rng: &mut Rng, names: Names, id: impl Into<Bson>) -> Document {
+    let mut document = doc! {"_id": id.into()};
     if !rng.once_in(8) {
         document.insert("weight", "w".repeat(100 + rng.below(400)));
     }

@@ -1,4 +1,6 @@
-//! Random documents and random updates of them, as users write them.
+//! Random documents and random updates of them, as users write them. Each test file uses its part.
+
+#![allow(dead_code)]
 
 pub(crate) mod documents;
 pub(crate) mod pipelines;

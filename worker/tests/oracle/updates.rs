@@ -47,8 +47,8 @@ pub(super) fn statement(document: &Document, class: Class, u: impl Into<Bson>) -
 }
 
 fn replacement(rng: &mut Rng, names: Names, document: &Document) -> Update {
-    let id = document.get_i32("_id").unwrap();
-    let mut replacement = documents::document(rng, names, id);
+    let id = document.get("_id").unwrap();
+    let mut replacement = documents::document(rng, names, id.clone());
     if replacement.iter().any(|(name, _)| name.starts_with('$')) {
         replacement = doc! {"_id": id, "plain": true};
     }
