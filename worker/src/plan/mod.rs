@@ -18,6 +18,7 @@
 //! connections, in commands of any size; the next step begins when the step before is durable. Groups stand in the order delete,
 //! update, replacement, insert, which frees a unique value before it is taken again.
 
+pub mod code;
 mod command;
 pub mod delta;
 mod fold;
