@@ -31,6 +31,7 @@ class Screen:
         self._out = out
         self._is_terminal = out.isatty()
         self._has_colour = self._is_terminal and not os.environ.get("NO_COLOR")
+        self._width = min(WIDTH, shutil.get_terminal_size().columns) if self._is_terminal else WIDTH
         self._lock = threading.Lock()
         self._waiting: Optional[str] = None
         self._since = self._told = 0.0
@@ -53,7 +54,7 @@ class Screen:
 
     def detail(self, text: str = "") -> None:
         """What belongs to the line above; too long a line is cut, with a mark."""
-        self._print("     " + cut(text, WIDTH - 5))
+        self._print("     " + cut(text, self._width - 5))
 
     def line(self, text: str = "") -> None:
         """A line as it is, for copying."""
@@ -95,15 +96,14 @@ class Screen:
                 self._draw()
             elif time.monotonic() - self._told >= QUIET_SECONDS:
                 self._told = time.monotonic()
-                self.say(f"   … {self._elapsed(WIDTH - 5)}")
+                self.say(f"   … {self._elapsed(self._width - 5)}")
         with self._lock:
             self._erase()
 
     def _draw(self) -> None:
         frame = FRAMES[int(time.monotonic() / FRAME_SECONDS) % len(FRAMES)]
-        room = min(WIDTH, shutil.get_terminal_size().columns) - 6
         with self._lock:
-            self._out.write(CLEAR_LINE + "   " + self._painted(DIM, f"{frame} {self._elapsed(room)}") + "\r")
+            self._out.write(CLEAR_LINE + "   " + self._painted(DIM, f"{frame} {self._elapsed(self._width - 6)}") + "\r")
             self._out.flush()
 
     def _elapsed(self, room: int) -> str:
@@ -121,7 +121,7 @@ class Screen:
             self._out.flush()
 
     def _at_the_right(self, left: str, right: str, taken: int) -> str:
-        room = WIDTH - taken - len(left)
+        room = self._width - taken - len(left)
         return self._painted(DIM, right.rjust(room)) if right and room > len(right) else ""
 
     def _painted(self, colour: str, text: str) -> str:
