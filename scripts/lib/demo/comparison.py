@@ -23,7 +23,12 @@ class Difference:
     @property
     def count(self) -> int:
         """Documents that are not the same on both sides."""
-        return len(self.missing) + len(self.extra) + len(self.different)
+        return len(self.ids)
+
+    @property
+    def ids(self) -> List[Any]:
+        """The `_id`s of those."""
+        return [*self.different, *self.missing, *self.extra]
 
     def __str__(self) -> str:
         kinds = {"missing": self.missing, "extra": self.extra, "different": self.different}

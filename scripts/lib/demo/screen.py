@@ -17,8 +17,8 @@ from typing import IO, Iterator, Optional
 WIDTH = 100
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAME_SECONDS = 0.1
-# Without a terminal: how long something must be waited for, and how often then, before it is told.
-QUIET_SECONDS = 2.0
+# Without a terminal: how long something must be waited for before it is told, and how often then.
+QUIET_SECONDS, REPEAT_SECONDS = 2.0, 5.0
 
 BOLD, DIM, GREEN, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 CLEAR_LINE = "\r\x1b[2K"
@@ -34,7 +34,7 @@ class Screen:
         self._width = min(WIDTH, shutil.get_terminal_size().columns) if self._is_terminal else WIDTH
         self._lock = threading.Lock()
         self._waiting: Optional[str] = None
-        self._since = self._told = 0.0
+        self._since = self._tell_at = 0.0
         # What parts a heading from what stands before it: nothing before the first.
         self._gap = ""
 
@@ -72,7 +72,7 @@ class Screen:
     def waiting(self, text: str) -> Iterator[None]:
         """While inside, shows that something is under way; what others say on standard error goes above it."""
         self._waiting, self._since = text, time.monotonic()
-        self._told = self._since
+        self._tell_at = self._since + QUIET_SECONDS
         done = threading.Event()
         drawing = threading.Thread(target=self._draw_until, args=(done,), daemon=True)
         drawing.start()
@@ -94,8 +94,8 @@ class Screen:
         while not done.wait(FRAME_SECONDS):
             if self._is_terminal:
                 self._draw()
-            elif time.monotonic() - self._told >= QUIET_SECONDS:
-                self._told = time.monotonic()
+            elif time.monotonic() >= self._tell_at:
+                self._tell_at += REPEAT_SECONDS
                 self.say(f"   … {self._elapsed(self._width - 5)}")
         with self._lock:
             self._erase()
