@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::config::{Config, Role, Sources, reference};
+use common::{
+    config::{Config, Role, Sources, reference},
+    telemetry::names,
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -41,6 +44,7 @@ fn load(role: Role, text: &str) -> Result<Config, String> {
 fn written_files_are_current() {
     is_current("oplogue.schema.json", &reference::json_schema());
     is_current("docs/configuration.md", &reference::markdown());
+    is_current("docs/metrics.md", &names::markdown());
 }
 
 #[test]

@@ -55,10 +55,25 @@ pub(super) fn flag(key: &str, flag: &str, text: &str, problems: &mut Vec<Problem
     Some(Entry { levels, name: flag.to_owned(), value })
 }
 
-fn is_key(name: &str) -> bool {
+/// Whether the variable means to be configuration.
+pub(super) fn is_key(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|rest| {
-        !OTHERS.contains(&rest) && !OTHER_PREFIXES.iter().any(|prefix| rest.starts_with(prefix))
+        !OTHERS.contains(&rest)
+            && !OTHER_PREFIXES.iter().any(|prefix| rest.starts_with(prefix))
+            && !is_service_link(rest)
     })
+}
+
+/// Kubernetes tells every container about the services of its namespace; one named `oplogue-…` gives `OPLOGUE_…_SERVICE_HOST`
+/// and such (Kubernetes documentation, "Accessing the Service"). No key looks like that.
+fn is_service_link(rest: &str) -> bool {
+    let is_port = |text: &str| text.split('_').next().is_some_and(|port| port.parse::<u16>().is_ok());
+    let is_link = rest == "PORT"
+        || rest.ends_with("_PORT")
+        || rest.ends_with("SERVICE_HOST")
+        || rest.contains("SERVICE_PORT")
+        || rest.split("PORT_").skip(1).any(is_port);
+    is_link && !rest.contains("__")
 }
 
 /// The levels of a variable's key. Below a table with keys of the user's own, an underscore is a dot: such keys are Kafka's
@@ -161,6 +176,10 @@ mod tests {
     fn unknown_variables_are_problems_but_not_those_of_the_scripts() {
         let others =
             [("OPLOGUE_CONFIG", "x"), ("OPLOGUE_TEST_X", "y"), ("OPLOGUE_STACK_Y", ""), ("HOME", "/")];
+        assert_eq!(read(&others), (vec![], vec![]));
+        let service = "SERVICE_HOST SERVICE_PORT SERVICE_PORT_HTTP PORT PORT_80_TCP PORT_80_TCP_ADDR";
+        let links: Vec<_> = service.split(' ').map(|link| format!("OPLOGUE_PRODUCER_{link}")).collect();
+        let others: Vec<_> = links.iter().map(|link| (link.as_str(), "tcp://10.0.0.1:80")).collect();
         assert_eq!(read(&others), (vec![], vec![]));
         let problems = read(&[
             ("OPLOGUE_KAFKA__BROKER", "x"),

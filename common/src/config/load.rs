@@ -1,6 +1,9 @@
 //! Loading: layers merged, structure checked, types read, secrets fetched, meaning checked; every problem is told, not the first.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -11,7 +14,6 @@ use super::{
 use crate::cli::Setting;
 
 /// Where a configuration is read from, weakest first.
-#[derive(Debug)]
 pub struct Sources {
     /// The file, when named; else `./oplogue.toml` if it is there.
     pub file: Option<PathBuf>,
@@ -21,6 +23,16 @@ pub struct Sources {
     pub flags: Vec<Setting>,
     /// Problems that only the service itself can see.
     pub extra: fn(&Config) -> Vec<Problem>,
+}
+
+/// Without the variables' values: some are secrets.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variables: Vec<_> =
+            self.env.iter().map(|(name, _)| name).filter(|name| env::is_key(name)).collect();
+        let Self { file, flags, .. } = self;
+        f.debug_struct("Sources").field("file", file).field("env", &variables).field("flags", flags).finish()
+    }
 }
 
 impl Sources {

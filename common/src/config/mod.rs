@@ -7,6 +7,7 @@
 mod access;
 #[cfg(feature = "service")]
 mod checks;
+mod defaults;
 #[cfg(feature = "service")]
 mod describe;
 #[cfg(feature = "service")]
@@ -34,7 +35,8 @@ mod secrets;
 mod structure;
 #[cfg(feature = "service")]
 mod suggest;
-#[cfg(all(test, feature = "service"))]
+#[cfg(test)]
+#[cfg(feature = "service")]
 mod tests;
 pub mod types;
 

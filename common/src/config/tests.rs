@@ -308,14 +308,19 @@ fn secrets_are_never_shown() {
     let text = format!(
         "{GOOD}kafka.options.\"sasl.password\" = 'hidden'\nkafka.options.\"ssl.key.password\" = 'hidden'"
     );
-    let loaded = given("oplogue.toml", &text).load(Role::Worker).unwrap();
+    let given_secrets = given("oplogue.toml", &text).env("OPLOGUE_KAFKA__OPTIONS__SASL_USERNAME", "hidden");
+    let loaded = given_secrets.load(Role::Worker).unwrap();
     let understood = loaded.understood();
-    for shown in [format!("{loaded:?}"), serde_json::to_string(&loaded.config).unwrap(), understood.clone()] {
+    for shown in [
+        format!("{loaded:?} {:?}", given_secrets.sources()),
+        serde_json::to_string(&loaded.config).unwrap(),
+        understood.clone(),
+    ] {
         assert!(!shown.contains("hidden"), "{shown}");
     }
     for line in [
         "source.uri                         mongodb://…@s:1",
-        "kafka.options                      {\"sasl.password\":\"…\",\"ssl.key.password\":\"…\"}",
+        "kafka.options                      {\"sasl.password\":\"…\",\"sasl.username\":\"…\",\"ssl.key.password\":\"…\"}",
         "kafka.partitions                   8  # default",
         "telemetry.listen                   not set  # default",
         "pipeline                           \"demo\"",

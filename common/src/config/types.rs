@@ -8,12 +8,13 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::secret::Secret;
+use super::{defaults, secret::Secret};
 use crate::cluster_time::ClusterTime;
 
 /// The whole configuration of one pipeline.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Oplogue")]
 pub struct Config {
     /// Name of the pipeline: letters, digits, `-` and `_`. It names the internal topics (`oplogue.<pipeline>.…`), the consumer
     /// group and the transactional id, so it must differ between pipelines on one Kafka and stay the same over restarts.
@@ -83,11 +84,11 @@ pub struct Kafka {
     pub topic_prefix: String,
     /// Partitions of a newly created event topic; also the most workers that can share one namespace. Kept with the position: a
     /// later change holds for new topics only.
-    #[serde(default = "default::partitions")]
+    #[serde(default = "defaults::partitions")]
     #[schemars(range(min = 1, max = 10_000))]
     pub partitions: u16,
     /// Replication factor of topics that are created. Use 3 in production.
-    #[serde(default = "default::replication_factor")]
+    #[serde(default = "defaults::replication_factor")]
     #[schemars(range(min = 1, max = 100))]
     pub replication_factor: u16,
     /// Configs of newly created event topics, as Kafka names them (`retention.ms`, `min.insync.replicas`, …). In a variable's
@@ -251,67 +252,10 @@ pub struct Telemetry {
     pub log_format: LogFormat,
 }
 
-mod default {
-    //! Defaults that serde wants as functions.
-
-    pub(super) const fn partitions() -> u16 {
-        8
-    }
-
-    pub(super) const fn replication_factor() -> u16 {
-        1
-    }
-}
-
 /// An address, or nothing where the text is empty.
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
     let parse =
         |text: String| text.parse().map_err(|_| D::Error::custom("write it as ip:port, like 0.0.0.0:9464"));
     text.map(parse).transpose()
-}
-
-impl Default for Producer {
-    fn default() -> Self {
-        Self {
-            slice: "rs0".to_owned(),
-            start: Start::default(),
-            batch_events: 1000,
-            transaction_mib: 4,
-            transaction_timeout_ms: 15_000,
-            snapshot: Snapshot::default(),
-        }
-    }
-}
-
-impl Default for Snapshot {
-    fn default() -> Self {
-        Self { chunk_mib: 4, parallel: 2 }
-    }
-}
-
-impl Default for Worker {
-    fn default() -> Self {
-        Self {
-            topics: Vec::new(),
-            batch_statements: 1000,
-            connections: 2,
-            partition_mib: 4,
-            commit_interval_ms: 1000,
-            drain_timeout_ms: 20_000,
-            ddl: Ddl::default(),
-        }
-    }
-}
-
-impl Default for Ddl {
-    fn default() -> Self {
-        Self { drop: DdlPolicy::Fail, rename: DdlPolicy::Fail, other: DdlPolicy::Ignore }
-    }
-}
-
-impl Default for Telemetry {
-    fn default() -> Self {
-        Self { listen: None, log: "info".to_owned(), log_format: LogFormat::Text }
-    }
 }

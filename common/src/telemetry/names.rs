@@ -107,6 +107,8 @@ metrics! {
     Gauge Count WORKER_PAUSED = "oplogue_worker_paused_partitions" [""];
     /// Bytes of records received and not yet applied.
     Gauge Bytes WORKER_BUFFERED = "oplogue_worker_buffered_bytes" [""];
+    /// Times that this worker took partitions on or gave some up.
+    Counter Count WORKER_REBALANCES = "oplogue_worker_rebalances_total" [""];
     /// Records between the checkpoint and the end of the partition.
     Gauge Count WORKER_LAG_RECORDS = "oplogue_worker_lag_records" ["topic, partition"];
     /// Wall clock minus the cluster time of the last event applied; 0 when caught up.
@@ -138,6 +140,29 @@ pub fn describe_all() {
         }
     }
 }
+
+/// The list for `docs/metrics.md`; a test keeps it current.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = HEADING.to_owned();
+    for Metric { name, sort, labels, help, .. } in METRICS {
+        let sort = format!("{sort:?}").to_lowercase();
+        text.push_str(&format!("| `{name}` | {sort} | {labels} | {} |\n", help.trim()));
+    }
+    text
+}
+
+const HEADING: &str = "\
+<!-- Written from common/src/telemetry/names.rs by `OPLOGUE_TEST_UPDATE=1 cargo test -p common --features service --test reference`. -->
+
+# Metrics
+
+`GET /metrics` at `telemetry.listen` answers in Prometheus' text format. A metric appears once something was counted. Labels: `ns` is a
+namespace, `op` an operation type, `reason` and `outcome` a short fixed word; never a document key.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+";
 
 #[cfg(test)]
 mod tests {

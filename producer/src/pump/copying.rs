@@ -9,8 +9,8 @@ use common::{
     cluster_time::ClusterTime,
     config::types::Snapshot,
     error::{Error, Kind, Result},
+    mongo::Version,
     position::{CollectionCopy, SnapshotState},
-    raw::Document,
     telemetry::names,
 };
 use tokio::task::JoinSet;
@@ -99,6 +99,7 @@ impl Pump {
                 uuid: parse_uuid(&copy.uuid)?,
                 after: copy.after.as_ref().map(|after| resume_key::parse(after.get())).transpose()?,
                 most_bytes: copying.chunk_bytes,
+                is_transactional: self.source.server.version < Version::new(5, 0, 0),
             };
             reads.spawn(async move { (index, reader.read(time).await) });
         }

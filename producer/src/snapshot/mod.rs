@@ -8,6 +8,7 @@ pub mod catalog;
 mod chunk;
 mod progress;
 pub mod resume_key;
+mod transactional;
 
 pub use chunk::{Chunk, Outcome, Reader};
 pub use progress::Progress;
