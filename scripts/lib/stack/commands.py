@@ -16,6 +16,7 @@ from stack import (
     arguments,
     cache,
     corpus,
+    environment,
     kafka_home,
     lifecycle,
     mongod,
@@ -154,7 +155,7 @@ PROGRAMS: dict[str, Callable[[argparse.Namespace], Path]] = {
     "java": lambda _: kafka_home.find_java(),
     "kcat": lambda _: _kcat(),
     "mongosh": lambda _: _on_path("mongosh"),
-    "python": lambda _: Path(sys.executable),
+    "python": lambda _: environment.python(),
     "corpus": lambda _: corpus.fetch(),
 }
 

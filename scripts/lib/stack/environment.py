@@ -20,6 +20,7 @@ def enter() -> None:
     """Continues inside the environment: returns if this is it, else makes it and starts this program anew in it."""
     wanted = python()
     if not wanted.parents[1].samefile(sys.prefix):
+        _point_to(wanted.parents[1])
         os.execv(wanted, [str(wanted), *sys.argv])
 
 
@@ -30,6 +31,14 @@ def python() -> Path:
     folder = paths.cache() / "python" / key
     cache.ensure_folder(folder, lambda aside: _make(aside, folder, requirements))
     return folder / "bin" / "python"
+
+
+def _point_to(folder: Path) -> None:
+    """Names the environment that the launcher tries first, which saves it the start of another interpreter."""
+    link = folder.with_name("current")
+    aside = folder.with_name(f".current.{os.getpid()}")
+    aside.symlink_to(folder.name)
+    aside.replace(link)
 
 
 def _make(aside: Path, folder: Path, requirements: str) -> None:

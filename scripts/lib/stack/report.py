@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 from typing import Any
 
-from stack import deployment, wire
+from stack import deployment, environment, wire
 from stack.process import Condition
 from stack.state import Broker, Deployment, Service, Stack
 
 ADVICE = "scripts/stack"
 
 
-def environment(stack: Stack) -> dict[str, str]:
+def variables(stack: Stack) -> dict[str, str]:
     """The variables that point Oplogue, and whoever else, at this stack."""
     uris = {name: one.uri for name, one in stack.deployments.items()}
     brokers = {"OPLOGUE_KAFKA__BROKERS": stack.kafka.brokers} if stack.kafka else {}
@@ -25,7 +24,7 @@ def environment(stack: Stack) -> dict[str, str]:
 
 def exports(stack: Stack) -> str:
     """The same for a shell: `eval "$(scripts/stack env)"`."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment(stack).items())
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables(stack).items())
 
 
 def document(stack: Stack) -> dict[str, Any]:
@@ -35,8 +34,12 @@ def document(stack: Stack) -> dict[str, Any]:
         "dir": stack.folder,
         "deployments": {name: _deployment(one) for name, one in stack.deployments.items()},
         "kafka": _kafka(stack.kafka) if stack.kafka else None,
-        "tools": {"python": sys.executable, "kcat": shutil.which("kcat"), "mongosh": shutil.which("mongosh")},
-        "env": environment(stack),
+        "tools": {
+            "python": str(environment.python()),
+            "kcat": shutil.which("kcat"),
+            "mongosh": shutil.which("mongosh"),
+        },
+        "env": variables(stack),
     }
 
 

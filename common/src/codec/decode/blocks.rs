@@ -10,6 +10,9 @@ use crate::{
     raw::Kind,
 };
 
+/// A regular expression's pattern and options.
+type Regex<'t> = (Cow<'t, [u8]>, Cow<'t, [u8]>);
+
 impl<'t> Decoder<'t, '_> {
     /// `{"base64": "…", "subType": "…"}`, or in the old dialect `"…", "$type": "…"`.
     pub(super) fn binary(&mut self, of: &'static str) -> Result<Kind, Error> {
@@ -71,7 +74,7 @@ impl<'t> Decoder<'t, '_> {
         Ok(true)
     }
 
-    fn try_old_regex(&mut self) -> Result<(Cow<'t, [u8]>, Cow<'t, [u8]>), Error> {
+    fn try_old_regex(&mut self) -> Result<Regex<'t>, Error> {
         const OF: &str = "$regex";
         let pattern = self.text(OF)?;
         self.token(b',', OF)?;

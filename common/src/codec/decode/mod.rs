@@ -1,6 +1,6 @@
 //! Extended JSON v2 text, canonical or relaxed, to raw BSON.
 //!
-//! Owns the shape of documents and arrays; scalars are read by [`lexer`], type wrappers by [`wrappers`]. Guards: one pass,
+//! Owns the shape of documents and arrays; tokens are read by `lexer`, type wrappers by `wrappers`. Guards: one pass,
 //! straight into the output; an object that holds a wrapper's key is that wrapper or an error, never a plain document;
 //! nothing is rounded; arbitrary bytes make an [`Error`], never a panic.
 //!

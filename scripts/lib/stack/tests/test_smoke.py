@@ -1,4 +1,4 @@
-"""One real stack through its life: up, up again, kill, pause, start, data kept and found, down. Takes about 20 s on an idle machine."""
+"""One real stack through its life: up, kill, pause, start, data kept and found, down. About 20 s when idle."""
 
 import json
 import os
