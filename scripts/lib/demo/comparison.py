@@ -33,7 +33,7 @@ class Difference:
     def __str__(self) -> str:
         kinds = {"missing": self.missing, "extra": self.extra, "different": self.different}
         told = [f"{len(ids)} {kind} (_id {_few(ids)})" for kind, ids in kinds.items() if ids]
-        return ", ".join(told) or "none"
+        return ", ".join(told) or "no difference"
 
 
 def _few(ids: List[Any]) -> str:

@@ -42,7 +42,7 @@ class Sides:
         """Whether the sides agree, with the counts."""
         difference = self.difference()
         counts = f"source {self.source.count_documents({})}, target {self.target.count_documents({})}"
-        return Look(difference.count == 0, f"{counts}, difference {difference}")
+        return Look(difference.count == 0, f"{counts}, {difference}")
 
     def an_example(self) -> List[str]:
         """A document that differs, as a table; nothing when none does."""

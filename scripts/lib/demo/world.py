@@ -49,7 +49,7 @@ class World:
 
     stack: Stack
     kcat: Kcat
-    sides: Optional[Sides] = None
+    sides: Sides
     _binaries: Binaries
 
     def __init__(self, options: Options, screen: Screen) -> None:
