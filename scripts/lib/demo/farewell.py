@@ -13,9 +13,10 @@ from stack.failure import Failure
 
 from demo.configuration import COLLECTION, DATABASE, NAMESPACE
 from demo.expectation import Unmet
+from demo.screen import cut
 from demo.world import CONFIGURATION, FOLDER, World
 
-LOG_LINES = 6
+LOG_LINES, LOG_COLUMNS = 6, 300
 USER = "{'_id': 0, 'firstname': 'Ada', 'age': 36}"
 
 
@@ -58,9 +59,11 @@ def failed(world: World, error: BaseException) -> None:
     for part in world.pipeline.parts.values():
         screen.line(f"\n   {part.name}, {'running' if part.is_running else 'ended'}; {_short(str(part.log))}")
         for line in part.tail(LOG_LINES):
-            screen.line(f"     {line}")
+            screen.line(f"     {cut(line, LOG_COLUMNS)}")
     if world.is_up:
         screen.line(f"\n   all logs and the configuration: {_short(str(FOLDER))}")
+    if world.options.keep and hasattr(world, "sides"):
+        kept(world)
 
 
 def _show_a_difference(world: World) -> None:
