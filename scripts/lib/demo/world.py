@@ -48,8 +48,8 @@ class World:
     """What a step needs at hand. Attributes come into being as `open_up` goes on."""
 
     stack: Stack
-    sides: Sides
     kcat: Kcat
+    sides: Sides
     _binaries: Binaries
 
     def __init__(self, options: Options, screen: Screen) -> None:
