@@ -1,0 +1,7 @@
+//! The real binaries against real services.
+//!
+//! One file for each promise to the user. Every test has a pipeline of its own (databases, topics, processes); the
+//! services are shared. Data is written in two phases, before the snapshot and while streaming, then everything is
+//! compared.
+
+mod main_job;
