@@ -1,7 +1,7 @@
 //! Tells `--version` which commit was built: `GIT_COMMIT` where the build sets it (images, CI), else git's own answer in
 //! release builds. Development builds do not ask, or every commit would compile everything anew.
 
-use std::{env, process::Command};
+use std::{env, path::Path, process::Command};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -14,7 +14,10 @@ fn main() {
 
 fn ask_git() -> Option<String> {
     // Changes with every commit, in worktrees too.
-    println!("cargo:rerun-if-changed={}", git(&["rev-parse", "--git-path", "logs/HEAD"])?);
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
+    if Path::new(&log).exists() {
+        println!("cargo:rerun-if-changed={log}");
+    }
     git(&["rev-parse", "--short=12", "HEAD"])
 }
 

@@ -18,6 +18,18 @@ impl ClusterTime {
         Self(((seconds as u64) << 32) | increment as u64)
     }
 
+    /// The point right behind this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The point right before this one.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// Seconds since 1970.
     #[must_use]
     pub const fn seconds(self) -> u32 {

@@ -124,6 +124,43 @@ impl Pattern {
         }
     }
 
+    /// The one namespace that the pattern names, when it is a full name.
+    #[must_use]
+    pub fn exact(&self) -> Option<Namespace> {
+        match &self.matcher {
+            Matcher::Names { db: Some(db), coll: Some(coll) } => Some(Namespace::new(db, coll)),
+            _ => None,
+        }
+    }
+
+    /// Whether every namespace that `other` matches is matched here too, as far as that can be told: of a regular expression it
+    /// is known for single names and for the same expression only.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (&self.matcher, &other.matcher) {
+            (Matcher::Names { db: None, coll: None }, _) => true,
+            (Matcher::Names { db, coll }, Matcher::Names { db: other_db, coll: other_coll }) => {
+                (db.is_none() || db == other_db) && (coll.is_none() || coll == other_coll)
+            }
+            (Matcher::Regex(_), _) => {
+                self.text == other.text || other.exact().is_some_and(|ns| self.matches(&ns))
+            }
+            (Matcher::Names { .. }, Matcher::Regex(_)) => false,
+        }
+    }
+
+    /// The one namespace where `db.*` and `*.coll` cross.
+    #[must_use]
+    pub fn crossing(&self, other: &Self) -> Option<Namespace> {
+        match (&self.matcher, &other.matcher) {
+            (Matcher::Names { db: Some(db), coll: None }, Matcher::Names { db: None, coll: Some(coll) })
+            | (Matcher::Names { db: None, coll: Some(coll) }, Matcher::Names { db: Some(db), coll: None }) => {
+                Some(Namespace::new(db, coll))
+            }
+            _ => None,
+        }
+    }
+
     /// How specific the pattern is; of two that match, the higher wins: a full name 3, one name 2, a regex 1, `*.*` 0.
     #[must_use]
     pub const fn specificity(&self) -> u8 {
@@ -243,6 +280,19 @@ mod tests {
         assert_eq!(filter(&["b.x", "a.*", "b.y"], &[]).databases(), Some(vec!["a", "b"]));
         assert_eq!(filter(&["b.x", "*.y"], &[]).databases(), None);
         assert_eq!(filter(&[], &["b.x"]).databases(), None);
+    }
+
+    #[test]
+    fn a_pattern_covers_what_it_matches_whole() {
+        let covers = |a: &str, b: &str| a.parse::<Pattern>().unwrap().covers(&b.parse().unwrap());
+        for (a, b) in
+            [("*.*", "/x/"), ("a.*", "a.b"), ("*.b", "a.b"), ("a.*", "a.*"), ("/a.*/", "a.b"), ("/x/", "/x/")]
+        {
+            assert!(covers(a, b), "{a} {b}");
+        }
+        for (a, b) in [("a.*", "*.*"), ("a.b", "a.*"), ("a.*", "*.b"), ("/a.*/", "a.*"), ("a.*", "/a.*/")] {
+            assert!(!covers(a, b), "{a} {b}");
+        }
     }
 
     #[test]

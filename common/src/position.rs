@@ -29,10 +29,10 @@ pub struct Position {
     pub epoch: u32,
     /// Number of the last published record of the epoch; 0 before the first.
     pub sequence: u64,
-    /// No event after this point has been published, every one up to it has.
+    /// Every event up to this point has been published, or lies before the beginning.
     pub cluster_time: ClusterTime,
     /// The resume token to continue after, as canonical Extended JSON; absent before the first batch, when the
-    /// stream starts at `cluster_time`.
+    /// stream begins right behind `cluster_time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Box<RawValue>>,
     /// Whether the slice's first snapshot has not been listed or not ended.

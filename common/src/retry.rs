@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use metrics::counter;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
     error::{Error, Kind, Result},
-    telemetry::health::Condition,
+    telemetry::{health::Condition, names},
 };
 
 /// The first wait.
@@ -141,18 +142,26 @@ struct Outage {
 impl Outage {
     /// Logs a failure and gives the sentence for the readiness.
     fn failed(&mut self, what: &str, error: &Error, wait: Duration) -> String {
-        let now = Instant::now();
-        self.since.get_or_insert(now);
         self.failures += 1;
+        counter!(names::RETRIES).increment(1);
         let reason = format!("cannot {what}: {}", error.chain());
         let text = format!("cannot {what}, trying again in {}: {}", spoken(wait), error.chain());
-        if self.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY) {
-            self.warned = Some(now);
+        if self.is_loud(Instant::now()) {
             warn!(failures = self.failures, "{text}");
         } else {
             debug!(failures = self.failures, "{text}");
         }
         reason
+    }
+
+    /// Whether this failure, at `now`, is told as a warning.
+    fn is_loud(&mut self, now: Instant) -> bool {
+        self.since.get_or_insert(now);
+        let is_loud = self.warned.is_none_or(|warned| now.duration_since(warned) >= WARN_EVERY);
+        if is_loud {
+            self.warned = Some(now);
+        }
+        is_loud
     }
 
     fn over(&self, what: &str) {
@@ -204,6 +213,14 @@ mod tests {
     fn durations_are_spoken_in_fitting_units() {
         let spoken: Vec<_> = [250, 1999, 65_000, 600_000].map(|ms| spoken(Duration::from_millis(ms))).into();
         assert_eq!(spoken, ["250 ms", "2 s", "65 s", "10 min"]);
+    }
+
+    #[test]
+    fn warnings_of_one_outage_are_rare() {
+        let (start, mut outage) = (Instant::now(), Outage::default());
+        let loud =
+            [0, 1, 29, 30, 31, 59, 60].map(|seconds| outage.is_loud(start + Duration::from_secs(seconds)));
+        assert_eq!(loud, [true, false, false, true, false, false, true]);
     }
 
     #[tokio::test]

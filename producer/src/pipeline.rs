@@ -91,7 +91,7 @@ async fn slice(config: &Config, context: &Context, health: &Conditions) -> Resul
     let beginning = start::decide(&state, &config.producer.start, &source).await?;
     tell(&beginning);
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
-    let filter = filter_of(config);
+    let filter = config.filter();
     let database = only_database(&filter);
     let kafka = config.kafka.clone();
     let routes = Routes::open(&state.topics, filter, topics, kafka, admin, source.client.clone())?;
@@ -235,9 +235,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
-}
-
-fn filter_of(config: &Config) -> Filter {
-    let parse = |list: &[String]| list.iter().filter_map(|p| p.parse().ok()).collect();
-    Filter::new(parse(&config.namespaces.include), parse(&config.namespaces.exclude))
 }

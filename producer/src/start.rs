@@ -43,10 +43,10 @@ pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beg
     let origin = match start {
         Start::Snapshot | Start::Latest => {
             position.cluster_time = source.cluster_time().await?;
-            Origin::At(position.cluster_time)
+            Origin::At(position.cluster_time.next())
         }
         Start::Timestamp(time) => {
-            position.cluster_time = *time;
+            position.cluster_time = time.previous();
             Origin::At(*time)
         }
         Start::Token(data) => {
@@ -76,7 +76,7 @@ fn view(token: &RawDocumentBuf) -> Result<raw::Document<'_>> {
 
 fn resume(position: &Position) -> Result<Beginning> {
     let origin = match &position.token {
-        None => Origin::At(position.cluster_time),
+        None => Origin::At(position.cluster_time.next()),
         Some(token) => {
             let lost =
                 |error: String| Error::new(Kind::PositionLost, format!("the position's token: {error}"));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Text that shows itself only to [`Secret::expose`]: a connection string, a password.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(description = "A secret.", extend("writeOnly" = true))]
 pub struct Secret(String);
 
 impl Secret {

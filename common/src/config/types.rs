@@ -1,23 +1,31 @@
 //! What can be configured. The doc comments are the user's reference; units stand in the names.
+//!
+//! `docs/configuration.md` and `oplogue.schema.json` are written from here (`reference.rs`), and what the schema says (type,
+//! range, pattern) is checked before anything is deserialised, so that all problems can be told at once.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::secret::Secret;
+use super::{defaults, secret::Secret};
 use crate::cluster_time::ClusterTime;
 
 /// The whole configuration of one pipeline.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Oplogue")]
 pub struct Config {
     /// Name of the pipeline: letters, digits, `-` and `_`. It names the internal topics (`oplogue.<pipeline>.…`), the consumer
     /// group and the transactional id, so it must differ between pipelines on one Kafka and stay the same over restarts.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,100}$"))]
+    #[schemars(extend("patternErrorMessage" = "must be 1 to 100 letters, digits, `-` and `_`"))]
     pub pipeline: String,
     /// Where changes are read. Needed by the producer.
+    #[serde(default)]
     pub source: Source,
     /// Where changes are written. Needed by the worker.
+    #[serde(default)]
     pub target: Target,
     /// The log between the two.
     pub kafka: Kafka,
@@ -30,7 +38,8 @@ pub struct Config {
     /// The worker's own settings.
     #[serde(default)]
     pub worker: Worker,
-    /// Field rules; of several whose namespace pattern matches, the most specific one holds.
+    /// Field rules, one table each. Of several whose namespace pattern matches, the most specific one holds alone: a full
+    /// name before `db.*` and `*.coll`, those before a regular expression, that before `*.*`.
     #[serde(default)]
     pub rules: Vec<FieldRules>,
     /// Logs, metrics, health.
@@ -39,22 +48,26 @@ pub struct Config {
 }
 
 /// Where changes are read.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Source {
-    /// MongoDB connection string of the source replica set. A secret: prefer `uri_file` or the environment.
+    /// MongoDB connection string of the source replica set. A secret: prefer `uri_file` or the environment. Once loaded it
+    /// holds what `uri_file` held.
     pub uri: Option<Secret>,
-    /// File that holds the connection string (a mounted secret); instead of `uri`.
+    /// File that holds the connection string (a mounted secret), instead of `uri`. Relative to the configuration file; given
+    /// as a variable or a flag, to the working directory.
     pub uri_file: Option<String>,
 }
 
 /// Where changes are written.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Target {
-    /// MongoDB connection string of the target. A secret: prefer `uri_file` or the environment.
+    /// MongoDB connection string of the target. A secret: prefer `uri_file` or the environment. Once loaded it holds what
+    /// `uri_file` held.
     pub uri: Option<Secret>,
-    /// File that holds the connection string (a mounted secret); instead of `uri`.
+    /// File that holds the connection string (a mounted secret), instead of `uri`. Relative to the configuration file; given
+    /// as a variable or a flag, to the working directory.
     pub uri_file: Option<String>,
 }
 
@@ -66,19 +79,25 @@ pub struct Kafka {
     pub brokers: String,
     /// Put before every event topic's name, with a dot: `prefix.db.coll`. Empty for none.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^$|^[A-Za-z0-9_-]([A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$"))]
+    #[schemars(extend("patternErrorMessage" = "must be up to 100 letters, digits, `-`, `_` and inner dots"))]
     pub topic_prefix: String,
     /// Partitions of a newly created event topic; also the most workers that can share one namespace. Kept with the position: a
     /// later change holds for new topics only.
-    #[serde(default = "default::partitions")]
+    #[serde(default = "defaults::partitions")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub partitions: u16,
     /// Replication factor of topics that are created. Use 3 in production.
-    #[serde(default = "default::replication_factor")]
+    #[serde(default = "defaults::replication_factor")]
+    #[schemars(range(min = 1, max = 100))]
     pub replication_factor: u16,
-    /// Configs of newly created event topics, as Kafka names them (`retention.ms`, `cleanup.policy`, …).
+    /// Configs of newly created event topics, as Kafka names them (`retention.ms`, `min.insync.replicas`, …). In a variable's
+    /// name a dot is written as one underscore: `OPLOGUE_KAFKA__TOPIC_CONFIG__RETENTION_MS`.
     #[serde(default)]
     pub topic_config: BTreeMap<String, String>,
     /// Options handed to librdkafka for every client (`security.protocol`, `sasl.username`, …). The ones that the
-    /// guarantees rest on (`enable.idempotence`, `isolation.level`, `transactional.id`, …) are refused by name.
+    /// guarantees rest on (`enable.idempotence`, `isolation.level`, `transactional.id`, …) are refused by name. Values are
+    /// secrets. In a variable's name a dot is written as one underscore: `OPLOGUE_KAFKA__OPTIONS__SASL_PASSWORD`.
     #[serde(default)]
     pub options: BTreeMap<String, Secret>,
 }
@@ -87,8 +106,8 @@ pub struct Kafka {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Namespaces {
-    /// Patterns of namespaces to carry: `db.coll`, `db.*`, `*.coll`, or `/regex/` over `db.coll`. Empty: all but the
-    /// server's own.
+    /// Patterns of namespaces to carry: `db.coll`, `db.*`, `*.coll`, or `/regex/` over the whole `db.coll`. Empty: all but
+    /// the server's own.
     pub include: Vec<String>,
     /// Patterns of namespaces to leave out; they win over `include`.
     pub exclude: Vec<String>,
@@ -113,16 +132,22 @@ pub enum Start {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Producer {
-    /// Name of the captured deployment within the pipeline. One source: leave it.
+    /// Name of the captured deployment within the pipeline: letters, digits, `-` and `_`. One source: leave it.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,100}$"))]
+    #[schemars(extend("patternErrorMessage" = "must be 1 to 100 letters, digits, `-` and `_`"))]
     pub slice: String,
     /// Where to begin when Kafka holds no position yet: `snapshot`, `latest`, `{ timestamp = "1700000000.1" }` or
     /// `{ token = "82…" }`.
     pub start: Start,
     /// Change events the source returns at most per batch.
+    #[schemars(range(min = 1, max = 100_000))]
     pub batch_events: u32,
     /// Bytes of encoded events that one Kafka transaction holds at most, in MiB.
+    #[schemars(range(min = 1, max = 1024))]
     pub transaction_mib: u32,
     /// How long Kafka waits for a silent producer before it aborts its transaction, in milliseconds. Readers wait as long.
+    /// The broker's `transaction.max.timeout.ms` is the upper limit, 15 minutes where nobody changed it.
+    #[schemars(range(min = 1000, max = 900_000))]
     pub transaction_timeout_ms: u32,
     /// The snapshot's settings.
     pub snapshot: Snapshot,
@@ -133,8 +158,10 @@ pub struct Producer {
 #[serde(deny_unknown_fields, default)]
 pub struct Snapshot {
     /// Bytes that a chunk holds at most, in MiB; one larger document makes a chunk of its own.
+    #[schemars(range(min = 1, max = 256))]
     pub chunk_mib: u32,
-    /// Chunks read at the same time.
+    /// Chunks read at the same time. Each may hold `chunk_mib` in memory.
+    #[schemars(range(min = 1, max = 64))]
     pub parallel: u16,
 }
 
@@ -144,15 +171,21 @@ pub struct Snapshot {
 pub struct Worker {
     /// Topics to consume instead of those that the producer announced: for topics that other systems write.
     pub topics: Vec<String>,
-    /// Statements in one write command at most, 1 to 1000.
+    /// Statements in one write command at most.
+    #[schemars(range(min = 1, max = 1000))]
     pub batch_statements: u16,
     /// Batches written at the same time, each on its own connection.
+    #[schemars(range(min = 1, max = 64))]
     pub connections: u16,
     /// Records kept ready per partition, in MiB; a fuller partition is paused.
+    #[schemars(range(min = 1, max = 1024))]
     pub partition_mib: u32,
     /// How often offsets are committed at the least, in milliseconds.
+    #[schemars(range(min = 10, max = 3_600_000))]
     pub commit_interval_ms: u32,
-    /// How long a shutdown or a revoked partition may take to drain, in milliseconds.
+    /// How long a shutdown or a revoked partition may take to drain, in milliseconds. Keep it below what ends the process
+    /// from outside (Kubernetes' `terminationGracePeriodSeconds`).
+    #[schemars(range(min = 100, max = 600_000))]
     pub drain_timeout_ms: u32,
     /// What to do about definition changes.
     pub ddl: Ddl,
@@ -182,14 +215,16 @@ pub struct Ddl {
 
 /// Which fields of a namespace's documents pass.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct FieldRules {
     /// Namespace pattern, written as in `namespaces.include`.
     pub namespace: String,
     /// Dotted paths that pass; everything else is left out. `_id` always passes. Empty: all pass. A path reaches
     /// through arrays: `items.price` is the price of every item.
+    #[serde(default)]
     pub allow: Vec<String>,
     /// Dotted paths that are left out.
+    #[serde(default)]
     pub deny: Vec<String>,
 }
 
@@ -207,67 +242,20 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
-    /// Address of `/metrics`, `/livez` and `/readyz`; port 0 picks a free one and logs it. Empty: no HTTP at all.
+    /// IP address and port of `/metrics`, `/livez` and `/readyz`, as in `0.0.0.0:9464`; port 0 picks a free one, which is
+    /// logged. Empty: no HTTP at all.
+    #[serde(deserialize_with = "address")]
     pub listen: Option<SocketAddr>,
-    /// Log filter, as in `info,producer=debug`.
+    /// Log filter: a level, and others for single targets, as in `info,producer=debug,librdkafka=warn`.
     pub log: String,
-    /// Log lines as `text` or `json`.
+    /// Log lines for people or for machines.
     pub log_format: LogFormat,
 }
 
-mod default {
-    //! Defaults that serde wants as functions.
-
-    pub(super) const fn partitions() -> u16 {
-        8
-    }
-
-    pub(super) const fn replication_factor() -> u16 {
-        1
-    }
-}
-
-impl Default for Producer {
-    fn default() -> Self {
-        Self {
-            slice: "rs0".to_owned(),
-            start: Start::default(),
-            batch_events: 1000,
-            transaction_mib: 4,
-            transaction_timeout_ms: 15_000,
-            snapshot: Snapshot::default(),
-        }
-    }
-}
-
-impl Default for Snapshot {
-    fn default() -> Self {
-        Self { chunk_mib: 4, parallel: 2 }
-    }
-}
-
-impl Default for Worker {
-    fn default() -> Self {
-        Self {
-            topics: Vec::new(),
-            batch_statements: 1000,
-            connections: 2,
-            partition_mib: 4,
-            commit_interval_ms: 1000,
-            drain_timeout_ms: 20_000,
-            ddl: Ddl::default(),
-        }
-    }
-}
-
-impl Default for Ddl {
-    fn default() -> Self {
-        Self { drop: DdlPolicy::Fail, rename: DdlPolicy::Fail, other: DdlPolicy::Ignore }
-    }
-}
-
-impl Default for Telemetry {
-    fn default() -> Self {
-        Self { listen: None, log: "info".to_owned(), log_format: LogFormat::Text }
-    }
+/// An address, or nothing where the text is empty.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    let parse =
+        |text: String| text.parse().map_err(|_| D::Error::custom("write it as ip:port, like 0.0.0.0:9464"));
+    text.map(parse).transpose()
 }

@@ -1,6 +1,8 @@
 //! Building librdkafka clients.
 
-use rdkafka::{ClientConfig, ClientContext, consumer::ConsumerContext, error::KafkaError};
+use rdkafka::{
+    ClientConfig, ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError,
+};
 
 use crate::config::types::Kafka;
 
@@ -30,9 +32,34 @@ pub fn client_config(kafka: &Kafka, client_id: &str) -> ClientConfig {
 pub struct Context;
 
 impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka reports an error");
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
     }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        report(&error, reason);
+    }
+}
+
+/// librdkafka's own log lines. Its warnings are about what it retries by itself (a coordinator that loads, a transaction of a
+/// killed producer that ends); they are for whoever looks closer.
+pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::warn!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::trace!(target: "librdkafka", facility, "{message}");
+        }
+    }
+}
+
+/// An error that concerns no single call: the library goes on, and the calls say what it means for them.
+pub fn report(error: &KafkaError, reason: &str) {
+    tracing::debug!(%error, reason, "librdkafka reports an error");
 }
 
 impl ConsumerContext for Context {}

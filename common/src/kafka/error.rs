@@ -28,7 +28,8 @@ fn kind_of_code(code: Code) -> Kind {
         | Code::InvalidProducerIdMapping
         | Code::FencedInstanceId
         | Code::UnknownMemberId
-        | Code::IllegalGeneration => Kind::Fenced,
+        | Code::IllegalGeneration
+        | Code::Fatal => Kind::Fenced,
         Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::UnsupportedSASLMechanism
@@ -39,6 +40,7 @@ fn kind_of_code(code: Code) -> Kind {
         | Code::SecurityDisabled
         | Code::UnsupportedVersion
         | Code::PolicyViolation
+        | Code::MessageSizeTooLarge
         | Code::InvalidTransactionTimeout => Kind::Misconfigured,
         Code::OffsetOutOfRange | Code::AutoOffsetReset => Kind::PositionLost,
         _ => Kind::Transient,

@@ -7,5 +7,5 @@ mod client;
 mod error;
 pub mod ledger;
 
-pub use client::{Context, MAX_RECORD_BYTES, client_config};
+pub use client::{Context, MAX_RECORD_BYTES, client_config, log, report};
 pub use error::{classify, failed};

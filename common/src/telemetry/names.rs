@@ -139,6 +139,29 @@ pub fn describe_all() {
     }
 }
 
+/// The list for `docs/metrics.md`; a test keeps it current.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = HEADING.to_owned();
+    for Metric { name, sort, labels, help, .. } in METRICS {
+        let sort = format!("{sort:?}").to_lowercase();
+        text.push_str(&format!("| `{name}` | {sort} | {labels} | {} |\n", help.trim()));
+    }
+    text
+}
+
+const HEADING: &str = "\
+<!-- Written from common/src/telemetry/names.rs by `OPLOGUE_TEST_UPDATE=1 cargo test -p common --features service --test reference`. -->
+
+# Metrics
+
+`GET /metrics` at `telemetry.listen` answers in Prometheus' text format. A metric appears once something was counted. Labels: `ns` is a
+namespace, `op` an operation type, `reason` and `outcome` a short fixed word; never a document key.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+";
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -9,3 +9,6 @@ mod snapshot_event;
 
 pub use batch::{Encoded, Entry, Record};
 pub use encoder::{Encoder, text_of};
+
+#[cfg(test)]
+mod tests;

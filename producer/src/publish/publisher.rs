@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use common::{cluster_time::ClusterTime, error::Result};
+use common::{cluster_time::ClusterTime, error::Result, telemetry::names};
 use tokio::sync::{mpsc, watch};
 
 use super::Session;
@@ -60,9 +60,10 @@ fn gather(first: Encoded, batches: &mut mpsc::Receiver<Encoded>, most_bytes: usi
 fn report(gathered: &[Encoded], took: Duration, published: &watch::Sender<Published>) {
     let records: usize = gathered.iter().map(|batch| batch.records.len()).sum();
     let bytes: usize = gathered.iter().map(Encoded::bytes).sum();
-    metrics::counter!("oplogue_producer_records_published_total").increment(records as u64);
-    metrics::counter!("oplogue_producer_bytes_published_total").increment(bytes as u64);
-    metrics::histogram!("oplogue_producer_transaction_seconds").record(took.as_secs_f64());
+    metrics::counter!(names::PRODUCER_RECORDS_PUBLISHED).increment(records as u64);
+    metrics::counter!(names::PRODUCER_BYTES_PUBLISHED).increment(bytes as u64);
+    metrics::histogram!(names::PRODUCER_TRANSACTION_SECONDS).record(took.as_secs_f64());
+    metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "committed").increment(1);
     if let Some(last) = gathered.last() {
         let position = &last.position;
         published

@@ -1,21 +1,22 @@
 //! One producer session: a transactional client from its fencing to its end.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use common::{
     config::types::Config,
     error::{Error, Kind, Result},
-    kafka::{client_config, failed},
+    kafka::{self, classify, client_config, failed},
+    retry::Backoff,
+    telemetry::names,
     topics::Topics,
 };
 use rdkafka::{
     ClientContext,
+    config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode as Code},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
@@ -32,15 +33,30 @@ const SERVE_INTERVAL: Duration = Duration::from_millis(1);
 /// Bytes librdkafka may hold, in KiB: the largest record and a transaction beside it.
 const QUEUE_KIB: u32 = 192 * 1024;
 
-/// Counts deliveries that failed, so that a transaction is never committed over one.
+/// The first delivery of a transaction that failed: it says why the brokers will abort it.
 #[derive(Debug, Clone, Default)]
 struct Deliveries {
-    failed: Arc<AtomicU64>,
+    failed: Arc<Mutex<Option<KafkaError>>>,
+}
+
+impl Deliveries {
+    fn have_failed(&self) -> bool {
+        self.failed.lock().is_ok_and(|failed| failed.is_some())
+    }
+
+    /// Forgets the failure and hands it out.
+    fn take(&self) -> Option<KafkaError> {
+        self.failed.lock().ok()?.take()
+    }
 }
 
 impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka::log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka reports an error");
+        kafka::report(&error, reason);
     }
 }
 
@@ -48,8 +64,8 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        if let (Err((error, _)), Ok(mut failed)) = (result, self.failed.lock()) {
+            failed.get_or_insert_with(|| error.clone());
         }
     }
 }
@@ -90,29 +106,36 @@ impl Session {
 
     /// Publishes the batches and the position behind the last of them in one transaction. Blocks.
     ///
-    /// A transaction that the brokers abort is tried again as a whole until `deadline`.
+    /// A transaction that the brokers abort for a reason that passes is tried again as a whole.
     ///
     /// # Errors
-    /// [`Kind::Fenced`] when another producer has taken over or the client is of no more use.
+    /// [`Kind::Fenced`] when another producer has taken over or the client is of no more use; [`Kind::Misconfigured`]
+    /// when the brokers refuse a record, as one larger than the topic's `max.message.bytes`.
     pub fn commit(&self, batches: &[Encoded]) -> Result<()> {
+        let mut backoff = Backoff::default();
         loop {
-            match self.attempt(batches) {
+            let error = match self.attempt(batches) {
                 Ok(()) => return Ok(()),
-                Err(error) if is_abortable(&error) => {
-                    tracing::warn!(%error, "a transaction was aborted and is tried again");
-                    self.abort()?;
-                }
+                Err(error) if is_abortable(&error) => self.deliveries.take().unwrap_or(error),
                 Err(error) => return Err(failed("cannot publish", error)),
+            };
+            self.abort()?;
+            if classify(&error) != Kind::Transient {
+                return Err(failed("cannot publish", error));
             }
+            tracing::warn!(%error, "a transaction was aborted and is tried again");
+            metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "aborted").increment(1);
+            std::thread::sleep(backoff.next().unwrap_or(SERVE_INTERVAL));
         }
     }
 
     fn attempt(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
-        self.deliveries.failed.store(0, Ordering::Relaxed);
+        drop(self.deliveries.take());
         self.client.begin_transaction()?;
         for batch in batches {
             self.send_batch(batch)?;
         }
+        self.send_entries(&self.positions, newest(batches))?;
         self.serve_until_delivered();
         self.retried(|| self.client.commit_transaction(REQUEST_TIMEOUT))
     }
@@ -130,11 +153,14 @@ impl Session {
             }
             self.send(out)?;
         }
-        self.send_entries(&self.control, &batch.announcements)?;
-        self.send_entries(&self.positions, &batch.positions)
+        self.send_entries(&self.control, &batch.announcements)
     }
 
-    fn send_entries(&self, topic: &str, entries: &[Entry]) -> Result<(), KafkaError> {
+    fn send_entries<'a>(
+        &self,
+        topic: &str,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<(), KafkaError> {
         for entry in entries {
             let out = BaseRecord::<[u8], [u8]>::to(topic).partition(POSITIONS_PARTITION);
             self.send(out.key(entry.key.as_bytes()).payload(&entry.value))?;
@@ -161,7 +187,7 @@ impl Session {
     fn serve_until_delivered(&self) {
         let until = Instant::now() + REQUEST_TIMEOUT;
         while self.client.flush(Duration::ZERO).is_err()
-            && self.deliveries.failed.load(Ordering::Relaxed) == 0
+            && !self.deliveries.have_failed()
             && Instant::now() < until
         {
             self.client.poll(SERVE_INTERVAL);
@@ -184,6 +210,13 @@ impl Session {
             }
         }
     }
+}
+
+/// Of each key the newest record over all batches: only that would survive compaction.
+fn newest(batches: &[Encoded]) -> Vec<&Entry> {
+    let entries = batches.iter().flat_map(|batch| &batch.positions);
+    let newest: BTreeMap<&str, &Entry> = entries.map(|entry| (entry.key.as_str(), entry)).collect();
+    newest.into_values().collect()
 }
 
 fn is_abortable(error: &KafkaError) -> bool {

@@ -7,20 +7,16 @@
 
 use common::{
     cluster_time::ClusterTime,
-    codec,
     config::types::Snapshot,
     error::{Error, Kind, Result},
+    mongo::Version,
     position::{CollectionCopy, SnapshotState},
-    raw::{Document, Writer},
     telemetry::names,
 };
 use tokio::task::JoinSet;
 
 use super::{MIB, Pump};
-use crate::{
-    encode::text_of,
-    snapshot::{Chunk, Outcome, Progress, Reader, catalog},
-};
+use crate::snapshot::{Chunk, Outcome, Progress, Reader, catalog, resume_key};
 
 /// A snapshot under way.
 pub(super) struct Copying {
@@ -101,8 +97,9 @@ impl Pump {
                 client: self.source.client.clone(),
                 db: copy.ns.db.clone(),
                 uuid: parse_uuid(&copy.uuid)?,
-                after: copy.after.as_ref().map(|after| parse_id(after.get())).transpose()?,
+                after: copy.after.as_ref().map(|after| resume_key::parse(after.get())).transpose()?,
                 most_bytes: copying.chunk_bytes,
+                is_transactional: self.source.server.version < Version::new(5, 0, 0),
             };
             reads.spawn(async move { (index, reader.read(time).await) });
         }
@@ -149,14 +146,14 @@ impl Pump {
                 self.encoder.snapshot(document, time, &route)?;
                 copy.documents += 1;
                 if self.encoder.bytes() >= self.most_bytes {
-                    copy.after = Some(id_text(document)?);
+                    copy.after = Some(resume_key::text(document)?);
                     self.encoder.copy(&copy)?;
                     self.flush().await?;
                 }
             }
         }
         if let Some(last) = chunk.documents()?.last() {
-            copy.after = Some(id_text(*last)?);
+            copy.after = Some(resume_key::text(*last)?);
         }
         copy.done = chunk.is_last;
         metrics::counter!(names::PRODUCER_SNAPSHOT_CHUNKS).increment(1);
@@ -204,28 +201,6 @@ impl Pump {
 
 fn reread(reason: &'static str) {
     metrics::counter!(names::PRODUCER_SNAPSHOT_REREADS, "reason" => reason).increment(1);
-}
-
-/// `{"_id": …}` of a document, as canonical Extended JSON.
-fn id_text(document: Document<'_>) -> Result<Box<serde_json::value::RawValue>> {
-    let id = document.get("_id").ok().flatten();
-    let id = id.ok_or_else(|| Error::new(Kind::Invariant, "the source sent a document without _id"))?;
-    let mut key = Writer::new();
-    key.begin();
-    key.element(&id);
-    key.end();
-    let key = key.into_bytes();
-    let key =
-        Document::new(&key).map_err(|error| Error::caused(Kind::Invariant, "a key just built", error))?;
-    text_of(key)
-}
-
-fn parse_id(text: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    codec::decode::document(text.as_bytes(), &mut bytes).map_err(|error| {
-        Error::caused(Kind::PositionLost, "the snapshot's progress holds no `_id`", error)
-    })?;
-    Ok(bytes)
 }
 
 fn parse_uuid(text: &str) -> Result<[u8; 16]> {

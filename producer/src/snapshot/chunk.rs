@@ -15,6 +15,8 @@ use common::{
 use futures_util::StreamExt as _;
 use mongodb::{Client, raw_batch_cursor::RawBatch};
 
+use super::transactional;
+
 /// Documents per reply; larger replies cost the driver more per document.
 const BATCH_DOCUMENTS: u32 = 1000;
 
@@ -31,6 +33,8 @@ pub struct Reader {
     pub after: Option<Vec<u8>>,
     /// Bytes after which the chunk ends.
     pub most_bytes: usize,
+    /// Whether the server takes `atClusterTime` only inside transactions (4.4).
+    pub is_transactional: bool,
 }
 
 /// Documents of one collection in `_id` order, read at one cluster time.
@@ -53,6 +57,10 @@ pub enum Outcome {
 }
 
 impl Chunk {
+    pub(super) const fn new(replies: Vec<RawBatch>, is_last: bool) -> Self {
+        Self { replies, is_last }
+    }
+
     /// The documents in order, in place.
     ///
     /// # Errors
@@ -81,6 +89,9 @@ impl Reader {
     /// # Errors
     /// Transient when the source does not answer, [`Kind::Misconfigured`] when a role is missing.
     pub async fn read(self, time: ClusterTime) -> Result<Outcome> {
+        if self.is_transactional {
+            return transactional::read(&self, time).await;
+        }
         let command = RawDocumentBuf::from_bytes(self.command(time)?)
             .map_err(|error| Error::caused(Kind::Invariant, "the chunk's command", error))?;
         let database = self.client.database(&self.db);
@@ -135,7 +146,7 @@ impl Reader {
 }
 
 /// `$expr: {$gt: ["$_id", {$literal: <_id>}]}`.
-fn behind(after: &[u8], filter: &mut Writer) -> Result<()> {
+pub(super) fn behind(after: &[u8], filter: &mut Writer) -> Result<()> {
     let malformed =
         |error| Error::caused(Kind::PositionLost, "the snapshot's progress holds no `_id`", error);
     let missing = raw::Error::Unexpected { field: "_id", expected: "value" };
@@ -152,7 +163,8 @@ fn behind(after: &[u8], filter: &mut Writer) -> Result<()> {
     Ok(())
 }
 
-fn refused(error: mongodb::error::Error) -> Result<Outcome> {
+/// What a refused read means for the chunk.
+pub(super) fn refused(error: mongodb::error::Error) -> Result<Outcome> {
     match mongo::code(&error) {
         Some(code::NAMESPACE_NOT_FOUND | code::QUERY_PLAN_KILLED | code::COLLECTION_UUID_MISMATCH) => {
             Ok(Outcome::Gone)

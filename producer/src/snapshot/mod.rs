@@ -7,6 +7,8 @@
 pub mod catalog;
 mod chunk;
 mod progress;
+pub mod resume_key;
+mod transactional;
 
 pub use chunk::{Chunk, Outcome, Reader};
 pub use progress::Progress;

@@ -51,3 +51,37 @@ impl Progress {
         self.copies.iter().map(|copy| copy.documents).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::namespace::Namespace;
+
+    use super::*;
+
+    fn copy(coll: &str, done: bool) -> CollectionCopy {
+        CollectionCopy {
+            ns: Namespace::new("db", coll),
+            uuid: String::new(),
+            after: None,
+            documents: 5,
+            done,
+        }
+    }
+
+    #[test]
+    fn finished_collections_are_never_taken_up_again() {
+        let mut progress = Progress::new(vec![copy("a", true), copy("b", false), copy("c", false)]);
+        assert_eq!(progress.next(8), [1, 2]);
+        assert_eq!(progress.next(1), [1]);
+        assert_eq!(progress.state(), SnapshotState::Copying);
+        progress.copy_mut(1).done = true;
+        progress.copy_mut(2).done = true;
+        assert!(progress.next(8).is_empty());
+        assert_eq!((progress.state(), progress.documents()), (SnapshotState::Ended, 15));
+    }
+
+    #[test]
+    fn nothing_to_copy_is_a_finished_snapshot() {
+        assert_eq!(Progress::default().state(), SnapshotState::Ended);
+    }
+}

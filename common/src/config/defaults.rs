@@ -1,0 +1,58 @@
+//! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
+
+use super::types::{Ddl, DdlPolicy, LogFormat, Producer, Snapshot, Start, Telemetry, Worker};
+
+/// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
+pub(super) const fn partitions() -> u16 {
+    8
+}
+
+/// The only one that works with a single broker, which is how everybody begins.
+pub(super) const fn replication_factor() -> u16 {
+    1
+}
+
+impl Default for Producer {
+    fn default() -> Self {
+        Self {
+            slice: "rs0".to_owned(),
+            start: Start::default(),
+            batch_events: 1000,
+            transaction_mib: 4,
+            transaction_timeout_ms: 15_000,
+            snapshot: Snapshot::default(),
+        }
+    }
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { chunk_mib: 4, parallel: 2 }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            topics: Vec::new(),
+            batch_statements: 1000,
+            connections: 2,
+            partition_mib: 4,
+            commit_interval_ms: 1000,
+            drain_timeout_ms: 20_000,
+            ddl: Ddl::default(),
+        }
+    }
+}
+
+impl Default for Ddl {
+    fn default() -> Self {
+        Self { drop: DdlPolicy::Fail, rename: DdlPolicy::Fail, other: DdlPolicy::Ignore }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { listen: None, log: "info".to_owned(), log_format: LogFormat::Text }
+    }
+}
