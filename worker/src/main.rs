@@ -1,1 +1,33 @@
-fn main() {}
+//! The worker's binary.
+
+use std::{process::ExitCode, sync::Arc};
+
+use common::{
+    config::{Config, Problem, Role},
+    error::Result,
+    service::{self, Context, Service},
+};
+
+/// Reads Kafka, writes the target.
+struct Worker;
+
+impl Service for Worker {
+    const ROLE: Role = Role::Worker;
+    const CONDITIONS: &'static [&'static str] = worker::pipeline::CONDITIONS;
+
+    fn problems(config: &Config) -> Vec<Problem> {
+        worker::pipeline::problems(config)
+    }
+
+    async fn connect(config: Arc<Config>) -> Result<Vec<String>> {
+        worker::pipeline::connect(&config).await
+    }
+
+    async fn run(config: Arc<Config>, context: Context) -> Result<()> {
+        worker::pipeline::run(config, &context).await
+    }
+}
+
+fn main() -> ExitCode {
+    service::main::<Worker>()
+}

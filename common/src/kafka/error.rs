@@ -14,7 +14,7 @@ pub fn classify(error: &KafkaError) -> Kind {
         };
     }
     match error {
-        KafkaError::ClientConfig(..) => Kind::Misconfigured,
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(..) => Kind::Misconfigured,
         KafkaError::Canceled => Kind::Cancelled,
         other => other.rdkafka_error_code().map_or(Kind::Transient, kind_of_code),
     }

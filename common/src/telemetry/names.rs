@@ -107,6 +107,8 @@ metrics! {
     Gauge Count WORKER_PAUSED = "oplogue_worker_paused_partitions" [""];
     /// Bytes of records received and not yet applied.
     Gauge Bytes WORKER_BUFFERED = "oplogue_worker_buffered_bytes" [""];
+    /// Times that this worker took partitions on or gave some up.
+    Counter Count WORKER_REBALANCES = "oplogue_worker_rebalances_total" [""];
     /// Records between the checkpoint and the end of the partition.
     Gauge Count WORKER_LAG_RECORDS = "oplogue_worker_lag_records" ["topic, partition"];
     /// Wall clock minus the cluster time of the last event applied; 0 when caught up.

@@ -1,0 +1,172 @@
+//! What librdkafka tells on the side: rebalances and statistics.
+//!
+//! All of it is only written down here, inside `poll()` and on the reader's own thread; the reader acts on it after `poll()` has
+//! returned. A rebalance may thus take as long as draining takes, while other partitions are served: librdkafka
+//! waits for `incremental_assign` or `incremental_unassign`, whenever they come.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rdkafka::{
+    ClientContext, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    error::{KafkaError, KafkaResult},
+    types::RDKafkaRespErr,
+};
+use serde::Deserialize;
+
+/// A change of the assignment that waits for the reader.
+#[derive(Debug)]
+pub(super) enum Rebalance {
+    /// These partitions are to be taken on.
+    Assign(TopicPartitionList),
+    /// These partitions are to be given up.
+    Revoke(TopicPartitionList),
+}
+
+/// The consumer's notebook.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    notes: Mutex<Notes>,
+    /// From now on partitions are given up at once: everything was drained and committed.
+    closing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    rebalances: VecDeque<Rebalance>,
+    statistics: Option<Statistics>,
+}
+
+/// The few of librdkafka's statistics that are used (its STATISTICS.md).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Statistics {
+    brokers: BTreeMap<String, Broker>,
+    topics: BTreeMap<String, Topic>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Broker {
+    nodeid: i32,
+    state: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Topic {
+    partitions: BTreeMap<String, Ends>,
+}
+
+/// Where a partition ends and how far it was read; negative when not known.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+struct Ends {
+    ls_offset: i64,
+    app_offset: i64,
+    committed_offset: i64,
+}
+
+impl Statistics {
+    /// Whether a connection to any broker of the cluster stands.
+    pub(super) fn is_connected(&self) -> bool {
+        self.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP")
+    }
+
+    /// The offset that Kafka has confirmed to this client.
+    pub(super) fn committed(&self, topic: &str, partition: i32) -> Option<i64> {
+        Some(self.ends(topic, partition)?.committed_offset).filter(|offset| *offset >= 0)
+    }
+
+    /// Records (transaction markers counted) that were not read yet.
+    pub(super) fn unread(&self, topic: &str, partition: i32) -> Option<i64> {
+        let ends = self.ends(topic, partition)?;
+        (ends.ls_offset >= 0 && ends.app_offset >= 0).then(|| (ends.ls_offset - ends.app_offset).max(0))
+    }
+
+    fn ends(&self, topic: &str, partition: i32) -> Option<&Ends> {
+        self.topics.get(topic)?.partitions.get(&partition.to_string())
+    }
+}
+
+impl Context {
+    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
+        self.notes().rebalances.pop_front()
+    }
+
+    pub(super) fn take_statistics(&self) -> Option<Statistics> {
+        self.notes().statistics.take()
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka reports an error");
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        match serde_json::from_slice(statistics) {
+            Ok(statistics) => self.notes().statistics = Some(statistics),
+            Err(error) => tracing::debug!(%error, "librdkafka's statistics cannot be read"),
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let assign = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Relaxed) {
+            let answer = if assign { consumer.incremental_assign(partitions) } else { give_up(consumer, partitions) };
+            tracing::debug!(?answer, assign, "rebalance while closing");
+            return;
+        }
+        let list = partitions.clone();
+        let rebalance = if assign { Rebalance::Assign(list) } else { Rebalance::Revoke(list) };
+        self.notes().rebalances.push_back(rebalance);
+    }
+}
+
+/// Gives partitions back; where librdkafka holds them otherwise than it says, all of them.
+pub(super) fn give_up(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    consumer.incremental_unassign(partitions).or_else(|_| consumer.unassign())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_tell_connection_and_unread_records() {
+        let text = br#"{"name": "x", "brokers": {
+                "GroupCoordinator": {"nodeid": -1, "state": "UP"}, "b:1/1": {"nodeid": 1, "state": "DOWN"}},
+            "topics": {"t": {"topic": "t", "partitions": {
+                "0": {"ls_offset": 10, "app_offset": 4, "committed_offset": 3},
+                "1": {"ls_offset": -1001, "app_offset": -1001, "committed_offset": -1001},
+                "-1": {"ls_offset": 0, "app_offset": 0}}}}}"#;
+        let statistics: Statistics = serde_json::from_slice(text).unwrap();
+        assert!(!statistics.is_connected());
+        assert_eq!(statistics.unread("t", 0), Some(6));
+        assert_eq!(statistics.committed("t", 0), Some(3));
+        assert_eq!((statistics.unread("t", 1), statistics.committed("t", 1)), (None, None));
+        assert_eq!(statistics.unread("u", 0), None);
+    }
+}

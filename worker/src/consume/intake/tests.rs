@@ -1,0 +1,150 @@
+use super::*;
+
+const LIMIT: Limit = Limit { records: 10, bytes: 10_000 };
+
+fn record(offset: i64) -> Record {
+    Record::new(offset, None, None, Some(&[b'x'; 100]), std::iter::empty())
+}
+
+fn partition(number: i32) -> Partition {
+    Partition { topic: "t".into(), number }
+}
+
+fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {
+    let mut intake = Intake::new(1000);
+    let ids = (0..lanes).map(|number| intake.assign(partition(number), 0, None)).collect();
+    (intake, ids)
+}
+
+fn push(intake: &mut Intake, id: LaneId, offsets: std::ops::Range<i64>) {
+    intake.push(id, &mut offsets.map(record).collect()).unwrap();
+}
+
+fn done(taken: &Taken) -> Settled {
+    let head = taken.records.last().map(|record| record.offset + 1);
+    Settled { lane: taken.lane, head, delivered: Delivered::default(), rest: Vec::new() }
+}
+
+fn offsets(taken: &[Taken]) -> Vec<(i32, Vec<i64>)> {
+    taken.iter().map(|t| (t.partition.number, t.records.iter().map(|r| r.offset).collect())).collect()
+}
+
+#[test]
+fn lane_is_in_one_batch_at_a_time() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..12);
+    let first = intake.take(LIMIT);
+    assert_eq!(first[0].records.len(), 10);
+    assert!(intake.take(LIMIT).is_empty());
+    intake.settle(done(&first[0]));
+    assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![10, 11])]);
+}
+
+#[test]
+fn batch_is_filled_from_all_lanes_in_turn() {
+    let (mut intake, ids) = intake(3);
+    for id in &ids {
+        push(&mut intake, *id, 0..4);
+    }
+    let taken = intake.take(LIMIT);
+    let counts: Vec<_> = taken.iter().map(|t| t.records.len()).collect();
+    assert_eq!(counts, [4, 4, 2]);
+    for taken in &taken {
+        intake.settle(done(taken));
+    }
+    push(&mut intake, ids[0], 4..30);
+    assert_eq!(intake.take(LIMIT)[0].lane, ids[0], "the turn goes on behind the lane served last");
+}
+
+#[test]
+fn record_over_the_limit_goes_alone() {
+    let (mut intake, ids) = intake(2);
+    push(&mut intake, ids[0], 0..2);
+    push(&mut intake, ids[1], 0..2);
+    let taken = intake.take(Limit { records: 10, bytes: 5 });
+    assert_eq!(offsets(&taken), [(0, vec![0])]);
+}
+
+#[test]
+fn full_lane_has_room_again_at_half() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..8);
+    assert!(!intake.has_room(ids[0]));
+    let taken = intake.take(Limit { records: 2, bytes: 10_000 });
+    assert!(!intake.has_room(ids[0]));
+    intake.settle(done(&taken[0]));
+    let taken = intake.take(Limit { records: 4, bytes: 10_000 });
+    assert!(intake.has_room(ids[0]));
+    assert_eq!(taken[0].records.len(), 4);
+}
+
+#[test]
+fn head_moves_to_what_is_durable_and_what_is_not_comes_again() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 5..9);
+    let mut taken = intake.take(LIMIT).remove(0);
+    assert!(intake.uncommitted(ids.iter().copied()).is_empty());
+    let rest = taken.records.split_off(1);
+    let settled = Settled { rest, ..done(&taken) };
+    intake.settle(settled);
+    assert_eq!(intake.uncommitted(ids.iter().copied()), [(partition(0), 6)]);
+    intake.committed(&partition(0), 6);
+    assert!(intake.uncommitted(ids.iter().copied()).is_empty());
+    assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![6, 7, 8])]);
+}
+
+#[test]
+fn revoked_partition_commits_nothing_past_its_head() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..12);
+    let taken = intake.take(LIMIT);
+    intake.leave(ids[0]);
+    assert!(!intake.is_drained(ids[0]));
+    push(&mut intake, ids[0], 12..14);
+    intake.settle(done(&taken[0]));
+    assert!(intake.is_drained(ids[0]));
+    assert!(intake.take(LIMIT).is_empty());
+    assert_eq!(intake.uncommitted(ids.iter().copied()), [(partition(0), 10)]);
+}
+
+#[test]
+fn lost_partition_commits_nothing_and_its_batch_is_told() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..3);
+    let taken = intake.take(LIMIT).remove(0);
+    intake.remove(ids[0]);
+    assert!(taken.gone.is_cancelled());
+    let again = intake.assign(partition(0), 0, None);
+    intake.settle(done(&taken));
+    assert!(intake.uncommitted([again].into_iter()).is_empty(), "late news of the old lane meets nobody");
+}
+
+#[test]
+fn transaction_markers_count_as_done_only_where_nothing_waits() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..3);
+    intake.passed(ids[0], 4);
+    let taken = intake.take(LIMIT);
+    intake.passed(ids[0], 4);
+    intake.settle(done(&taken[0]));
+    assert_eq!(intake.uncommitted(ids.iter().copied()), [(partition(0), 3)]);
+    intake.passed(ids[0], 4);
+    assert_eq!(intake.uncommitted(ids.iter().copied()), [(partition(0), 4)]);
+}
+
+#[test]
+fn what_a_leaving_lane_had_buffered_never_counts_as_done() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..3);
+    intake.leave(ids[0]);
+    intake.passed(ids[0], 3);
+    assert!(intake.uncommitted(ids.iter().copied()).is_empty());
+}
+
+#[test]
+fn offset_that_goes_back_is_refused() {
+    let (mut intake, ids) = intake(1);
+    push(&mut intake, ids[0], 0..3);
+    let error = intake.push(ids[0], &mut vec![record(2)]).unwrap_err();
+    assert_eq!(error.to_string(), "t[0] delivered offset 2 after 3");
+}

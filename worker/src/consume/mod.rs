@@ -1,0 +1,29 @@
+//! Reading Kafka: partitions in, bounded buffers of records out, committed offsets back.
+//!
+//! ```text
+//!   librdkafka: a queue per partition ──tap──▸ intake: a buffer per lane ──take──▸ batch
+//!                                               │   (full: its tap is shut)          │
+//!   committed offset ◂──────commit────────── head ◂───────────settle────────────────┘
+//! ```
+//!
+//! Owns the group membership, the assignment, the buffers and the offsets. It must not open a record, and it moves an offset only
+//! over what a batch has reported durable.
+//!
+//! [`intake`] is the pure state; [`shared`] puts it between two threads; the reader (one thread, the only one that calls the
+//! client) polls, rebalances, commits; the applying loop takes and settles.
+
+mod begin;
+mod client;
+mod commit;
+mod context;
+pub mod intake;
+mod reader;
+mod rebalance;
+pub mod record;
+mod report;
+pub mod shared;
+mod tap;
+
+pub use client::group;
+pub use reader::{Surroundings, run};
+pub use shared::Shared;

@@ -1,0 +1,190 @@
+//! The thread that reads Kafka. It owns the group consumer; nobody else calls it.
+//!
+//! One turn: what the client reports, rebalances, records of the lanes that have room, offsets that are due. Then it sleeps until a
+//! queue of librdkafka is no longer empty, the applying loop has made room, or a moment has passed.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::{
+    config::Config,
+    error::{Error, Kind, Result},
+    kafka::failed,
+    telemetry::health::{Condition, Heartbeat},
+};
+use rdkafka::{
+    Message as _,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{client, context::Context, rebalance::Change, record::Record, report::Report, shared::Shared, tap::Tap};
+
+/// The longest sleep: cancellation and topics are looked at this often.
+const NAP: Duration = Duration::from_millis(50);
+
+/// What the reader is given to live in.
+pub struct Surroundings {
+    /// The topics to read; the subscription follows.
+    pub topics: watch::Receiver<BTreeSet<String>>,
+    /// Holds while the brokers are reached.
+    pub kafka: Condition,
+    /// Beats once a turn.
+    pub heartbeat: Heartbeat,
+    /// Cancelled when the reader shall drain, commit and leave the group.
+    pub shutdown: CancellationToken,
+}
+
+pub(super) struct Reader {
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) taps: Vec<Tap>,
+    pub(super) change: Option<Change>,
+    pub(super) drain_timeout: Duration,
+    pub(super) commit_interval: Duration,
+    pub(super) commit_due: Instant,
+    pub(super) report: Report,
+    around: Surroundings,
+    scratch: Vec<Record>,
+}
+
+/// Reads until shutdown, then drains, commits and leaves the group. Blocks; it wants a thread of its own.
+///
+/// # Errors
+/// A lost position, missing rights, a broken invariant; what passes by itself is waited for.
+pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result<()> {
+    shared.reader_is(thread::current());
+    let mut consumer = client::build(config)?;
+    let reader = thread::current();
+    consumer.set_nonempty_callback(move || reader.unpark());
+    let millis = |millis: u32| Duration::from_millis(u64::from(millis));
+    let mut reader = Reader {
+        consumer: Arc::new(consumer),
+        shared,
+        taps: Vec::new(),
+        change: None,
+        drain_timeout: millis(config.worker.drain_timeout_ms),
+        commit_interval: millis(config.worker.commit_interval_ms),
+        commit_due: Instant::now(),
+        report: Report::default(),
+        around,
+        scratch: Vec::new(),
+    };
+    let ended = reader.read();
+    reader.close();
+    ended
+}
+
+impl Reader {
+    fn read(&mut self) -> Result<()> {
+        self.around.topics.mark_changed();
+        while !self.around.shutdown.is_cancelled() {
+            self.around.heartbeat.beat();
+            self.subscribe()?;
+            let is_busy = self.serve()?;
+            self.rebalance()?;
+            let flows = self.flow()?;
+            self.commit_when_due();
+            self.report();
+            if !is_busy && !flows {
+                thread::park_timeout(NAP);
+            }
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self) -> Result<()> {
+        // The sender is gone only while everything stops.
+        if !self.around.topics.has_changed().unwrap_or(false) {
+            return Ok(());
+        }
+        let topics = self.around.topics.borrow_and_update().clone();
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = topics.iter().map(String::as_str).collect();
+        tracing::info!(topics = names.len(), "subscribes");
+        self.consumer.subscribe(&names).map_err(|error| failed("cannot subscribe", error))
+    }
+
+    /// Lets the client hand out its events; `true` when there was one.
+    pub(super) fn serve(&mut self) -> Result<bool> {
+        match self.consumer.poll(Duration::ZERO) {
+            None => Ok(false),
+            Some(Err(error)) => self.trouble(error).map(|()| true),
+            // Every partition is parted from the common queue before it is assigned.
+            Some(Ok(record)) => {
+                let context = format!("{}[{}] came out of the common queue", record.topic(), record.partition());
+                Err(Error::new(Kind::Invariant, context))
+            }
+        }
+    }
+
+    fn flow(&mut self) -> Result<bool> {
+        let mut flows = false;
+        for tap in &self.taps {
+            flows |= tap.flow(&self.shared, &mut self.scratch)?;
+        }
+        Ok(flows)
+    }
+
+    fn trouble(&self, error: KafkaError) -> Result<()> {
+        let is_away = matches!(
+            error.rdkafka_error_code(),
+            Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve)
+        );
+        let error = failed("the Kafka consumer", error);
+        match error.kind {
+            Kind::Transient | Kind::Fenced => {
+                tracing::warn!(reason = error.chain(), "the Kafka consumer reports trouble and goes on");
+                if is_away {
+                    self.around.kafka.not_ready(error.chain());
+                }
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Drains every lane, commits its head and leaves the group.
+    fn close(mut self) {
+        let until = Instant::now() + self.drain_timeout;
+        let lanes = self.shared.intake().ids();
+        self.pass_markers();
+        lanes.iter().for_each(|lane| self.shared.intake().leave(*lane));
+        // A quarter of the time is kept for the commit and the farewell.
+        let cancel_at = until - self.drain_timeout / 4;
+        let mut is_cancelled = false;
+        while !lanes.iter().all(|lane| self.shared.intake().is_drained(*lane)) && Instant::now() < until {
+            self.around.heartbeat.beat();
+            // Whatever goes wrong now, leaving in good order is still the best.
+            if let Err(error) = self.serve() {
+                tracing::warn!(reason = error.chain(), "while draining");
+            }
+            if !is_cancelled && Instant::now() > cancel_at {
+                tracing::warn!("what is in flight did not end in time and is given up; it will be done again");
+                lanes.iter().for_each(|lane| self.shared.intake().cancel(*lane));
+                is_cancelled = true;
+            }
+            thread::park_timeout(NAP / 5);
+        }
+        self.commit_and_wait(&lanes, until);
+        lanes.iter().for_each(|lane| self.shared.intake().remove(*lane));
+        self.taps.clear();
+        self.answer_what_is_open();
+        // Dropping the consumer, its last owner, leaves the group.
+    }
+
+    /// Whether the brokers are reached, as the client's statistics say.
+    pub(super) fn connected(&self, is_connected: bool) {
+        if is_connected {
+            self.around.kafka.ready();
+        }
+    }
+}

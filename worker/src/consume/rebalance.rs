@@ -1,0 +1,180 @@
+//! Taking partitions on and giving them up.
+//!
+//! Rebalances are incremental (`cooperative-sticky`): only the partitions that move are named, the others go on.
+//!
+//! ```text
+//!   assigned ─▸ look up where it begins ─▸ part its queue ─▸ incremental_assign
+//!
+//!   revoked  ─▸ drop what is only buffered ─▸ wait for the batch in flight ─▸ commit its head ─▸ incremental_unassign
+//!                                              (not for ever: then the batch is cancelled)
+//!
+//!   lost     ─▸ drop, cancel, commit nothing ─▸ incremental_unassign      (the session is over, others own it already)
+//! ```
+//!
+//! Guards: what is committed for a revoked partition is its head, nothing past it; the next owner begins there, and only after nothing
+//! can be written for it here any more. Waiting happens between polls: other partitions flow meanwhile, and librdkafka
+//! keeps the session alive on a thread of its own.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{
+    error::{Kind, Result},
+    kafka::failed,
+};
+use rdkafka::{TopicPartitionList, consumer::Consumer as _};
+
+use super::{
+    begin::{self, Start},
+    context::{Rebalance, give_up},
+    intake::LaneId,
+    reader::Reader,
+    tap::Tap,
+};
+
+/// How long to wait before the brokers are asked again for the offsets of a new assignment.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a cancelled batch may take to end.
+const CANCELLED_ENDS: Duration = Duration::from_secs(2);
+
+/// The rebalance that is going on.
+#[derive(Debug)]
+pub(super) enum Change {
+    Assign { partitions: TopicPartitionList, at: Instant },
+    Revoke { partitions: TopicPartitionList, lanes: Vec<LaneId>, until: Instant, is_cancelled: bool },
+}
+
+impl Reader {
+    /// Goes as far with rebalances as can be gone without waiting.
+    pub(super) fn rebalance(&mut self) -> Result<()> {
+        while self.change.is_some() || self.next_change() {
+            if !self.advance()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn next_change(&mut self) -> bool {
+        let now = Instant::now();
+        self.change = self.consumer.context().next_rebalance().map(|rebalance| match rebalance {
+            Rebalance::Assign(partitions) => Change::Assign { partitions, at: now },
+            Rebalance::Revoke(partitions) => {
+                let lanes = self.leave(&partitions);
+                Change::Revoke { partitions, lanes, until: now + self.drain_timeout, is_cancelled: false }
+            }
+        });
+        self.change.is_some()
+    }
+
+    /// `true` when the change is over.
+    fn advance(&mut self) -> Result<bool> {
+        let now = Instant::now();
+        match self.change.take() {
+            None => Ok(true),
+            Some(Change::Assign { partitions, at }) if now < at => {
+                self.change = Some(Change::Assign { partitions, at });
+                Ok(false)
+            }
+            Some(Change::Assign { partitions, .. }) => self.assign(partitions),
+            Some(Change::Revoke { partitions, lanes, .. }) if self.consumer.assignment_lost() => {
+                tracing::warn!(partitions = lanes.len(), "partitions lost: the group went on without this worker");
+                self.release(&partitions, &lanes)
+            }
+            Some(Change::Revoke { partitions, lanes, until, is_cancelled }) => {
+                if lanes.iter().all(|lane| self.shared.intake().is_drained(*lane)) {
+                    self.commit_and_wait(&lanes, (until + CANCELLED_ENDS).max(now + CANCELLED_ENDS));
+                    return self.release(&partitions, &lanes);
+                }
+                let (until, is_cancelled) = self.hurry(&lanes, until, is_cancelled);
+                if is_cancelled && now > until + CANCELLED_ENDS {
+                    return self.release(&partitions, &lanes);
+                }
+                self.change = Some(Change::Revoke { partitions, lanes, until, is_cancelled });
+                Ok(false)
+            }
+        }
+    }
+
+    /// Cancels what has not ended in time.
+    fn hurry(&self, lanes: &[LaneId], until: Instant, is_cancelled: bool) -> (Instant, bool) {
+        if !is_cancelled && Instant::now() > until {
+            tracing::warn!("a batch of revoked partitions did not end in time and is given up; the next owner redoes it");
+            lanes.iter().for_each(|lane| self.shared.intake().cancel(*lane));
+            return (Instant::now(), true);
+        }
+        (until, is_cancelled)
+    }
+
+    fn assign(&mut self, partitions: TopicPartitionList) -> Result<bool> {
+        let starts = match begin::starts(&self.consumer, &partitions) {
+            Ok(starts) => starts,
+            Err(error) if error.kind == Kind::Transient => {
+                tracing::warn!(reason = error.chain(), "cannot take partitions on yet");
+                self.change = Some(Change::Assign { partitions, at: Instant::now() + ASK_AGAIN });
+                return Ok(false);
+            }
+            Err(error) => {
+                self.change = Some(Change::Assign { partitions, at: Instant::now() });
+                return Err(error);
+            }
+        };
+        for start in &starts {
+            self.open(start)?;
+        }
+        self.consumer
+            .incremental_assign(&begin::assignment(&starts))
+            .map_err(|error| failed("cannot take partitions on", error))?;
+        self.report_rebalance("assigned", starts.len());
+        Ok(true)
+    }
+
+    fn open(&mut self, start: &Start) -> Result<()> {
+        let partition = start.partition.clone();
+        let lane = self.shared.intake().assign(partition.clone(), start.at, start.committed);
+        tracing::debug!(%partition, offset = start.at, "reads");
+        self.taps.push(Tap::open(&Arc::clone(&self.consumer), lane, partition, &std::thread::current())?);
+        Ok(())
+    }
+
+    /// Stops the flow of these partitions; gives their lanes.
+    fn leave(&mut self, partitions: &TopicPartitionList) -> Vec<LaneId> {
+        self.pass_markers();
+        let mut intake = self.shared.intake();
+        let elements = partitions.elements();
+        let lanes = elements.iter().filter_map(|e| intake.lane(e.topic(), e.partition()));
+        let lanes: Vec<_> = lanes.collect();
+        lanes.iter().for_each(|lane| intake.leave(*lane));
+        lanes
+    }
+
+    /// librdkafka waits for an answer to every rebalance before it lets go of the group.
+    pub(super) fn answer_what_is_open(&mut self) {
+        self.consumer.context().close();
+        let open = self.change.take().map(|change| match change {
+            Change::Assign { partitions, .. } => Rebalance::Assign(partitions),
+            Change::Revoke { partitions, .. } => Rebalance::Revoke(partitions),
+        });
+        let queued = std::iter::from_fn(|| self.consumer.context().next_rebalance());
+        for rebalance in open.into_iter().chain(queued) {
+            let answer = match rebalance {
+                Rebalance::Assign(partitions) => self.consumer.incremental_assign(&partitions),
+                Rebalance::Revoke(partitions) => give_up(&self.consumer, &partitions),
+            };
+            tracing::debug!(?answer, "an open rebalance while closing");
+        }
+    }
+
+    /// Gives partitions up for good.
+    fn release(&mut self, partitions: &TopicPartitionList, lanes: &[LaneId]) -> Result<bool> {
+        self.taps.retain(|tap| !lanes.contains(&tap.lane()));
+        let mut intake = self.shared.intake();
+        lanes.iter().for_each(|lane| intake.remove(*lane));
+        drop(intake);
+        give_up(&self.consumer, partitions).map_err(|error| failed("cannot give partitions up", error))?;
+        self.report_rebalance("revoked", lanes.len());
+        Ok(true)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the reader's thread and the applying loop share: the intake, and how each wakes the other.
+
+use std::{
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::Thread,
+};
+
+use tokio::sync::Notify;
+
+use super::intake::{Intake, Limit, Settled, Taken};
+
+/// The intake under its lock. The lock is held for moments only, never across a wait.
+#[derive(Debug)]
+pub struct Shared {
+    intake: Mutex<Intake>,
+    ready: Notify,
+    reader: OnceLock<Thread>,
+}
+
+impl Shared {
+    /// An intake without lanes; each lane will buffer up to `lane_bytes`.
+    #[must_use]
+    pub fn new(lane_bytes: usize) -> Self {
+        Self { intake: Mutex::new(Intake::new(lane_bytes)), ready: Notify::new(), reader: OnceLock::new() }
+    }
+
+    /// Takes a batch; empty when nothing is ready.
+    #[must_use]
+    pub fn take(&self, limit: Limit) -> Vec<Taken> {
+        let taken = self.intake().take(limit);
+        self.wake_reader();
+        taken
+    }
+
+    /// Ends a batch.
+    pub fn settle(&self, settled: Vec<Settled>) {
+        let mut intake = self.intake();
+        settled.into_iter().for_each(|settled| intake.settle(settled));
+        drop(intake);
+        self.wake_reader();
+    }
+
+    /// Waits until records have come since the last call. Cancel safe.
+    pub async fn ready(&self) {
+        self.ready.notified().await;
+    }
+
+    /// The reader goes round again at once.
+    pub fn wake_reader(&self) {
+        if let Some(reader) = self.reader.get() {
+            reader.unpark();
+        }
+    }
+
+    pub(super) fn reader_is(&self, thread: Thread) {
+        // Set once: a second reader would be a second thread with the same state.
+        drop(self.reader.set(thread));
+    }
+
+    pub(crate) fn wake_applier(&self) {
+        self.ready.notify_one();
+    }
+
+    /// The intake, locked.
+    pub fn intake(&self) -> MutexGuard<'_, Intake> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,110 @@
+//! Which topics to read: those that the producer announced on the control topic and the filter lets through, or those that
+//! the configuration names.
+//!
+//! Owns the list; it must not subscribe by itself. Topic names are taken as announced, never made or parsed here.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use common::{
+    config::Config,
+    error::{Error, Kind, Result},
+    kafka::{admin::Admin, ledger::Follower},
+    namespace::Filter,
+    position::{TOPIC_PREFIX, Topic},
+    telemetry::health::Condition,
+    topics::Topics,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How often the broker is asked whether the control topic is there.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long to wait for one record of the control topic, and so for the shutdown.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What the follower of the control topic needs.
+pub struct Discovery {
+    /// Names topics.
+    pub topics: Topics,
+    /// Which namespaces are carried.
+    pub filter: Filter,
+    /// Where the list goes.
+    pub found: watch::Sender<BTreeSet<String>>,
+    /// Holds once there is a topic to read.
+    pub condition: Condition,
+    /// Called after the list has changed.
+    pub wake: Box<dyn Fn() + Send>,
+}
+
+impl Discovery {
+    /// Follows the control topic until `shutdown`. Blocks; it wants a thread of its own.
+    ///
+    /// # Errors
+    /// What does not pass by itself.
+    pub fn run(&self, config: &Config, admin: &Admin, shutdown: &CancellationToken) -> Result<()> {
+        let control = self.topics.control();
+        while !shutdown.is_cancelled() {
+            self.await_topic(admin, &control, shutdown)?;
+            match self.follow(config, &control, shutdown) {
+                Err(error) if error.kind == Kind::Transient => {
+                    tracing::warn!(reason = error.chain(), "the control topic is read anew");
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                ended => return ended,
+            }
+        }
+        Ok(())
+    }
+
+    /// The producer makes the control topic; a worker may be there first.
+    fn await_topic(&self, admin: &Admin, control: &str, shutdown: &CancellationToken) -> Result<()> {
+        let mut said = false;
+        while !shutdown.is_cancelled() {
+            let reason = match admin.partitions(control) {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => format!("topic {control} is not there yet: no producer of this pipeline has run"),
+                Err(error) if error.kind == Kind::Transient => error.chain(),
+                Err(error) => return Err(error),
+            };
+            if !std::mem::replace(&mut said, true) {
+                tracing::info!("waiting: {reason}");
+            }
+            self.condition.not_ready(reason);
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    fn follow(&self, config: &Config, control: &str, shutdown: &CancellationToken) -> Result<()> {
+        let mut follower = Follower::open(&config.kafka, control, 0)?;
+        self.condition.not_ready("the producer has announced no topic of this pipeline yet");
+        while !shutdown.is_cancelled() {
+            let mut entry = None;
+            follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
+            if let Some((key, value)) = entry
+                && key.starts_with(TOPIC_PREFIX)
+            {
+                self.announced(value.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn announced(&self, value: Option<&[u8]>) -> Result<()> {
+        // A topic that was withdrawn still holds what was published: reading goes on.
+        let Some(value) = value else { return Ok(()) };
+        let topic: Topic = serde_json::from_slice(value).map_err(|error| {
+            Error::caused(Kind::Invariant, "the control topic announces something that is no topic", error)
+        })?;
+        if !self.filter.carries(&topic.ns) {
+            return Ok(());
+        }
+        let is_new = self.found.send_if_modified(|found| found.insert(topic.topic.clone()));
+        if is_new {
+            tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
+            self.condition.ready();
+            (self.wake)();
+        }
+        Ok(())
+    }
+}

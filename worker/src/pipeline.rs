@@ -1,0 +1,199 @@
+//! The worker's pipeline: which stages there are, in which order they start, what their readiness is called.
+//!
+//! ```text
+//!   discover ──topics──▸ read ──records──▸ apply ──statements──▸ target
+//!                         ▲                  │ └───refused────▸ dead letters
+//!                         └──────heads───────┘
+//! ```
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use common::{
+    config::{Config, Problem},
+    error::{Error, Kind, Result},
+    kafka::admin::{Admin, Ensured},
+    mongo::{self, Server},
+    namespace::Filter,
+    retry::retry,
+    service::Context,
+    supervision::Supervisor,
+    telemetry::health::{Condition, Health},
+    topics::Topics,
+};
+use mongodb::Client;
+use tokio::sync::watch;
+
+use crate::{
+    apply::Applier,
+    batch::{Batches, Parts},
+    consume::{self, Shared, Surroundings, intake::Limit},
+    dead_letter::{self, DeadLetters},
+    discover::Discovery,
+};
+
+const TARGET: &str = "target";
+const KAFKA: &str = "kafka";
+const TOPICS: &str = "topics";
+/// The conditions of readiness: both sides are reached, and there is something to read.
+pub const CONDITIONS: &[&str] = &[TARGET, KAFKA, TOPICS];
+
+/// Records of text that one batch takes at most, in bytes. As BSON they fit one command (12 MB) several times over.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// A reader that does not turn for this long is hung: looking up the offsets of many partitions takes its time.
+const READER_TURNS: Duration = Duration::from_secs(120);
+/// How much later than the drain's own deadline a stage may end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the worker until `context.shutdown`.
+///
+/// # Errors
+/// Whatever no retry can help with.
+pub async fn run(config: Arc<Config>, context: &Context) -> Result<()> {
+    let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
+    let client = reach_target(&config, context).await?;
+    let admin = reach_kafka(&config, &topics, context).await?;
+
+    let shared = Arc::new(Shared::new(config.worker.partition_mib as usize * 1024 * 1024));
+    let (found, topics_found) = watch::channel(BTreeSet::new());
+    let mut stages = context.supervisor();
+    discover(&mut stages, &config, context, &shared, found, (topics.clone(), admin));
+    read(&mut stages, &config, context, &shared, topics_found);
+    apply(&mut stages, &config, context, &shared, (client, &topics))?;
+    stages.join().await
+}
+
+async fn reach_target(config: &Config, context: &Context) -> Result<Client> {
+    let condition = context.health.condition(TARGET);
+    let client = retry("reach the target", &context.shutdown, &condition, || target(config)).await?;
+    let server = Server::ask(&client, TARGET).await?;
+    let kind = if server.is_clustered() { "a cluster" } else { "a standalone" };
+    tracing::info!(
+        version = %server.version,
+        "the target is {kind}; plain mode: every change at least once, converging to the source's state"
+    );
+    Ok(client)
+}
+
+/// A client of the target that has logged in.
+async fn target(config: &Config) -> Result<Client> {
+    let uri = config.target.uri.as_ref();
+    let uri = uri.ok_or_else(|| Error::new(Kind::Misconfigured, "target.uri is missing"))?;
+    let client = mongo::connect(uri, "oplogue-worker").await?;
+    Server::ask(&client, TARGET).await?;
+    Ok(client)
+}
+
+async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Result<Admin> {
+    let condition = context.health.condition(KAFKA);
+    let what = format!("reach Kafka at {}", config.kafka.brokers);
+    let wanted = dead_letter::topic(&config.kafka, topics);
+    retry(&what, &context.shutdown, &condition, async || {
+        let admin = reach(config).await?;
+        match admin.ensure(&wanted).await? {
+            Ensured::Created | Ensured::Existed => Ok(admin),
+            Ensured::Collides => {
+                let context = format!("another topic's name collides with {}", wanted.name);
+                Err(Error::new(Kind::Misconfigured, context))
+            }
+        }
+    })
+    .await
+}
+
+async fn reach(config: &Config) -> Result<Admin> {
+    let admin = Admin::new(&config.kafka, "oplogue-worker")?;
+    tokio::task::spawn_blocking(move || admin.reach().map(|()| admin))
+        .await
+        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
+}
+
+/// The list of topics: as announced, or as configured.
+fn discover(
+    stages: &mut Supervisor,
+    config: &Arc<Config>,
+    context: &Context,
+    shared: &Arc<Shared>,
+    found: watch::Sender<BTreeSet<String>>,
+    (topics, admin): (Topics, Admin),
+) {
+    let condition = context.health.condition(TOPICS);
+    if !config.worker.topics.is_empty() {
+        found.send_replace(config.worker.topics.iter().cloned().collect());
+        condition.ready();
+        return;
+    }
+    let (config, token, shared) = (config.clone(), stages.token(), shared.clone());
+    stages.spawn_thread("discover", move || {
+        let wake = Box::new(move || shared.wake_reader());
+        let filter = filter(&config);
+        Discovery { topics, filter, found, condition, wake }.run(&config, &admin, &token)
+    });
+}
+
+fn read(
+    stages: &mut Supervisor,
+    config: &Arc<Config>,
+    context: &Context,
+    shared: &Arc<Shared>,
+    topics: watch::Receiver<BTreeSet<String>>,
+) {
+    let Health { .. } = &context.health;
+    let around = Surroundings {
+        topics,
+        kafka: context.health.condition(KAFKA),
+        heartbeat: context.health.heartbeat("read", READER_TURNS),
+        shutdown: stages.token(),
+    };
+    let (config, shared) = (config.clone(), shared.clone());
+    stages.spawn_thread_within(stop_within(&config), "read", move || consume::run(&config, shared, around));
+}
+
+fn apply(
+    stages: &mut Supervisor,
+    config: &Config,
+    context: &Context,
+    shared: &Arc<Shared>,
+    (client, topics): (Client, &Topics),
+) -> Result<()> {
+    let kafka: Condition = context.health.condition(KAFKA);
+    let parts = Parts {
+        client,
+        dead_letters: DeadLetters::open(config, topics, kafka)?,
+        target: context.health.condition(TARGET),
+    };
+    let limit = Limit { records: usize::from(config.worker.batch_statements), bytes: BATCH_BYTES };
+    let most = usize::from(config.worker.connections);
+    let applier = Applier::new(shared.clone(), Batches::new(config, parts)?, limit, most);
+    let token = stages.token();
+    stages.spawn_within(stop_within(config), "apply", applier.run(token));
+    Ok(())
+}
+
+fn stop_within(config: &Config) -> Duration {
+    Duration::from_millis(u64::from(config.worker.drain_timeout_ms)) + GRACE
+}
+
+/// Which namespaces are carried; the configuration was checked.
+fn filter(config: &Config) -> Filter {
+    let parse = |list: &[String]| list.iter().filter_map(|pattern| pattern.parse().ok()).collect();
+    Filter::new(parse(&config.namespaces.include), parse(&config.namespaces.exclude))
+}
+
+/// Problems of the configuration that only the worker can see.
+#[must_use]
+pub fn problems(_config: &Config) -> Vec<Problem> {
+    Vec::new()
+}
+
+/// Reaches the target and the brokers once.
+///
+/// # Errors
+/// The first that cannot be reached or refuses.
+pub async fn connect(config: &Config) -> Result<Vec<String>> {
+    let server = Server::ask(&target(config).await?, TARGET).await?;
+    reach(config).await?;
+    Ok(vec![
+        format!("target: MongoDB {} reached", server.version),
+        format!("kafka: {} reached", config.kafka.brokers),
+    ])
+}
