@@ -9,16 +9,21 @@
 //! | [`process`] | one run of a binary: its log, its signals, its end |
 //! | [`settings`] | a pipeline's `oplogue.toml` |
 //! | [`pipeline`] | one test's pipeline: databases, topics and processes of its own |
-//! | [`log`] | what lies in Kafka, read to the end |
-//! | [`history`] | whether the records are the source's history: complete, once, in order |
-//! | [`compare`] | whether the target is the source, shaped |
+//! | [`collection`] | a collection of the source, as tests write to it |
+//! | [`phases`] | writing before the snapshot and while streaming |
+//! | [`log`], [`view`] | what lies in Kafka, read to the end |
+//! | [`history`], [`source_events`] | whether the records are the source's history: complete, once, in order |
+//! | [`compare`], [`shaping`] | whether the target is the source, shaped |
 //! | [`gate`] | a port that is closed until it is opened |
 //! | [`waiting`] | waiting for a condition with a deadline; nothing else ever waits |
 
+mod checks;
+pub mod collection;
 pub mod compare;
 pub mod gate;
 pub mod history;
 pub mod log;
+pub mod phases;
 pub mod pipeline;
 pub mod process;
 pub mod settings;
@@ -28,6 +33,8 @@ pub mod stack;
 pub mod view;
 pub mod waiting;
 
+pub use collection::Collection;
+pub use phases::{Phase, in_both_phases};
 pub use pipeline::Pipeline;
 pub use stack::Stack;
 pub use waiting::{DEADLINE, eventually};

@@ -4,4 +4,17 @@
 //! services are shared. Data is written in two phases, before the snapshot and while streaming, then everything is
 //! compared.
 
+mod cli;
+mod configuration;
+mod databases;
+mod ids;
+mod kills;
 mod main_job;
+mod names;
+mod namespaces;
+mod outages;
+mod poison;
+mod refusals;
+mod snapshots;
+mod starts;
+mod types;
