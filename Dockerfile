@@ -14,10 +14,14 @@ RUN apt-get update \
 WORKDIR /src
 # What is in the context is decided by .dockerignore, which is a list of what may enter.
 COPY . .
-# Registry and build folder outlive the build, so that a change compiles only what it touches.
+# For --version and oplogue_build_info; .git stays out of the context.
+ARG GIT_COMMIT=
+# Registry and build folder outlive the build, so that dependencies are compiled once. The workspace's own files are
+# touched: a checkout can be older than what the build folder holds, and cargo goes by time.
 RUN --mount=type=cache,id=oplogue-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=oplogue-target,target=/src/target \
-    cargo build --locked --release --package producer --package worker \
+    find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
+ && cargo build --locked --release --package producer --package worker \
  && install -D --target-directory=/out target/release/producer target/release/worker
 
 FROM debian:bookworm-20260918-slim AS base

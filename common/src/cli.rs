@@ -91,6 +91,8 @@ pub enum Action {
         /// Also reach the services.
         connect: bool,
     },
+    /// Ask the running process whether it is ready.
+    Health,
     /// Write the completions of a shell.
     Completions(Shell),
 }
@@ -105,6 +107,7 @@ impl Cli {
     fn from_matches(role: Role, matches: &ArgMatches) -> Self {
         let action = match matches.subcommand() {
             Some(("check", check)) => Action::Check { connect: check.get_flag("connect") },
+            Some(("health", _)) => Action::Health,
             Some(("completions", completions)) => {
                 Action::Completions(*completions.get_one("shell").expect("clap requires the shell"))
             }
@@ -135,6 +138,9 @@ pub fn command(role: Role) -> Command {
         .args(flags_of(role).map(argument))
         .subcommand(Command::new("run").about("Do the work until told to stop (the default)"))
         .subcommand(check_command(role))
+        .subcommand(Command::new("health").about(
+            "Ask the process that listens at telemetry.listen whether it is ready: exit status 0 if it is, else 1",
+        ))
         .subcommand(completions_command())
         .after_help(after_help(role))
         .max_term_width(110)

@@ -26,4 +26,6 @@ pub mod service;
 pub mod supervision;
 #[cfg(feature = "service")]
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod topics;

@@ -2,6 +2,8 @@
 //!
 //! `scripts/fetch-corpus` puts the files in place. Without them the test fails: a corpus that is not there proves nothing.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::{
     collections::BTreeMap,
     fs,

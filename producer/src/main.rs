@@ -15,6 +15,10 @@ impl Service for Producer {
     const ROLE: Role = Role::Producer;
     const CONDITIONS: &'static [&'static str] = producer::pipeline::CONDITIONS;
 
+    async fn connect(config: Arc<Config>) -> Result<Vec<String>> {
+        producer::pipeline::reach(&config).await
+    }
+
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {
         producer::pipeline::run(&config, &context).await
     }

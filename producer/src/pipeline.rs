@@ -17,7 +17,7 @@ use common::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    capture::{Batch, Stream},
+    capture::{Batch, Origin, Stream},
     encode::{Encoded, Encoder},
     publish::{self, Published, Session},
     pump::{Ends, Pump},
@@ -32,6 +32,9 @@ const KAFKA: &str = "kafka";
 const SLICE: &str = "slice";
 /// The conditions of readiness: both sides are reached, and the slice is this process's.
 pub const CONDITIONS: &[&str] = &[SOURCE, KAFKA, SLICE];
+
+/// How this process calls itself to source and brokers.
+const CLIENT: &str = "oplogue-producer";
 
 /// Batches of the stream that wait while one is worked on: the prefetch.
 const BATCHES_AHEAD: usize = 1;
@@ -87,7 +90,7 @@ struct Conditions {
 async fn slice(config: &Config, context: &Context, health: &Conditions) -> Result<()> {
     let source = reach_source(config, context, health).await?;
     let admin = reach_kafka(config, context, health).await?;
-    let (session, state) = take_over(config).await?;
+    let (session, state) = take_over(config, &health.kafka).await?;
     let beginning = start::decide(&state, &config.producer.start, &source).await?;
     tell(&beginning);
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
@@ -127,19 +130,41 @@ async fn slice(config: &Config, context: &Context, health: &Conditions) -> Resul
     stages.join().await
 }
 
-async fn reach_source(config: &Config, context: &Context, health: &Conditions) -> Result<Source> {
-    let uri = config.source.uri.clone();
+/// Reaches source and brokers once; a line for each.
+///
+/// # Errors
+/// The first that cannot be reached or refuses.
+pub async fn reach(config: &Config) -> Result<Vec<String>> {
+    let source = connect(config).await?;
+    let stream = Stream::new(
+        source.client.clone(),
+        source.server.version,
+        only_database(&config.filter()),
+        config.producer.batch_events,
+        Origin::At(source.cluster_time().await?.next()),
+    );
+    stream.try_open().await?;
+    let admin = Admin::new(&config.kafka, CLIENT)?;
+    blocking(move || admin.reach()).await?;
+    Ok(vec![
+        format!("source: MongoDB {}, its change stream can be read", source.server.version),
+        format!("Kafka: {} answers", config.kafka.brokers),
+    ])
+}
+
+async fn connect(config: &Config) -> Result<Source> {
+    let uri = config.source.uri.as_ref();
     let uri = uri.ok_or_else(|| Error::new(Kind::Misconfigured, "source.uri is missing"))?;
-    retry("reach the source", &context.shutdown, &health.source, async || {
-        let client = mongo::connect(&uri, "oplogue-producer").await?;
-        Source::ask(client).await
-    })
-    .await
+    Source::ask(mongo::connect(uri, CLIENT).await?).await
+}
+
+async fn reach_source(config: &Config, context: &Context, health: &Conditions) -> Result<Source> {
+    retry("reach the source", &context.shutdown, &health.source, || connect(config)).await
 }
 
 async fn reach_kafka(config: &Config, context: &Context, health: &Conditions) -> Result<Admin> {
     let what = format!("reach Kafka at {}", config.kafka.brokers);
-    let admin = || Admin::new(&config.kafka, "oplogue-producer");
+    let admin = || Admin::new(&config.kafka, CLIENT);
     retry(&what, &context.shutdown, &health.kafka, async || {
         let admin = blocking({
             let admin = admin()?;
@@ -169,10 +194,10 @@ fn ledgers(kafka: &Kafka, topics: &Topics) -> Vec<Wanted> {
 }
 
 /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
-async fn take_over(config: &Config) -> Result<(Session, State)> {
-    let config = config.clone();
+async fn take_over(config: &Config, reached: &Condition) -> Result<(Session, State)> {
+    let (config, reached) = (config.clone(), reached.clone());
     blocking(move || {
-        let session = Session::open(&config)?;
+        let session = Session::open(&config, reached)?;
         let state = State::read(&config)?;
         Ok((session, state))
     })

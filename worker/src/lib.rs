@@ -1,6 +1,7 @@
 //! The worker: consumes change events, shapes each document, and applies it to the target.
 //!
-//! This is the map.
+//! This is the map. Pure: [`shape`], [`plan`], [`decode`], [`sequence`], [`path`]. The rest are shells; [`pipeline`] is the only
+//! one that knows them all.
 
 pub mod apply;
 pub mod batch;
@@ -8,5 +9,8 @@ pub mod consume;
 pub mod dead_letter;
 pub mod decode;
 pub mod discover;
+pub mod path;
 pub mod pipeline;
+pub mod plan;
 pub mod sequence;
+pub mod shape;

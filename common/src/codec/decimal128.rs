@@ -96,6 +96,7 @@ pub(super) fn parse(text: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// A decimal as written: at most 34 significant digits, times a power of ten.
+#[derive(Clone, Copy)]
 struct Digits {
     coefficient: u128,
     significant: usize,

@@ -40,13 +40,28 @@ pub(super) fn first_special(bytes: &[u8]) -> usize {
 /// Whether every byte is ASCII and can stand for itself in a JSON string.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
-    let mut chunks = bytes.chunks_exact(8);
-    let mut hit = 0;
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes(chunk.try_into().expect("chunks of eight"));
-        hit |= specials(word) | (word & HIGHS);
+    let Some(last) = bytes.last_chunk() else { return is_plain_short(bytes) };
+    // The last word may overlap the one before: no remainder, no branch per byte.
+    let mut hit = other_than_plain(u64::from_le_bytes(*last));
+    for chunk in bytes.chunks_exact(8) {
+        hit |= other_than_plain(u64::from_le_bytes(chunk.try_into().expect("chunks of eight")));
     }
-    hit == 0 && chunks.remainder().iter().all(|b| b.is_ascii() && !is_special(*b))
+    hit == 0
+}
+
+/// The same for fewer than eight bytes: two overlapping halves.
+#[inline]
+fn is_plain_short(bytes: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return bytes.iter().all(|b| b.is_ascii() && !is_special(*b));
+    };
+    let word = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+    other_than_plain(word) == 0
+}
+
+#[inline]
+const fn other_than_plain(word: u64) -> u64 {
+    specials(word) | (word & HIGHS)
 }
 
 /// Appends `bytes` as the inside of a JSON string, without the quotes; `None` when they are not UTF-8.

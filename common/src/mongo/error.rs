@@ -2,6 +2,7 @@
 
 use mongodb::error::{Error as DriverError, ErrorKind};
 
+use super::Reason;
 use crate::error::{Error, Kind};
 
 /// Server error codes that decisions rest on (`src/mongo/base/error_codes.yml` of the server).
@@ -71,6 +72,7 @@ const fn kind_of_code(code: i32) -> Kind {
 
 /// Wraps an error the driver returned while `context` was being done.
 #[must_use]
+#[allow(clippy::needless_pass_by_value)]
 pub fn failed(context: impl Into<String>, error: DriverError) -> Error {
-    Error::caused(classify(&error), context, error)
+    Error::caused(classify(&error), context, Reason::of(&error))
 }

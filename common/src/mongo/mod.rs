@@ -2,8 +2,10 @@
 
 mod client;
 mod error;
+mod reason;
 mod server;
 
 pub use client::connect;
 pub use error::{classify, code, failed};
+pub use reason::Reason;
 pub use server::{Server, Version, operation_time};

@@ -36,7 +36,16 @@ impl Kind {
     /// # Errors
     /// [`Error::UnknownKind`] when the specification names no such type.
     pub const fn from_tag(tag: u8) -> Result<Self, Error> {
-        Ok(match tag {
+        match Self::known(tag) {
+            Some(kind) => Ok(kind),
+            None => Err(Error::UnknownKind { tag }),
+        }
+    }
+
+    /// The same without an error to hand over.
+    #[inline]
+    pub(super) const fn known(tag: u8) -> Option<Self> {
+        Some(match tag {
             0x01 => Self::Double,
             0x02 => Self::String,
             0x03 => Self::Document,
@@ -58,7 +67,7 @@ impl Kind {
             0x13 => Self::Decimal128,
             0xFF => Self::MinKey,
             0x7F => Self::MaxKey,
-            _ => return Err(Error::UnknownKind { tag }),
+            _ => return None,
         })
     }
 

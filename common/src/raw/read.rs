@@ -37,7 +37,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`Error::Truncated`] when it is not.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
-        if bytes.len() < 5 || read_len(bytes, 0)? != bytes.len() || bytes[bytes.len() - 1] != 0 {
+        if bytes.len() < 5 || read_len(bytes, 0) != Some(bytes.len()) || bytes[bytes.len() - 1] != 0 {
             return Err(Error::Truncated { at: 0 });
         }
         Ok(Self { bytes })
@@ -167,40 +167,51 @@ impl<'a> Element<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Result<Element<'a>, Error>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.at + 1 >= self.bytes.len() {
-            return None;
+        match self.next_sound() {
+            Some(element) => Some(Ok(element)),
+            None => self.end().err().map(Err),
         }
-        let element = self.read();
-        if element.is_err() {
-            self.at = self.bytes.len();
-        }
-        Some(element)
     }
 }
 
 impl<'a> Elements<'a> {
-    #[inline]
-    fn read(&mut self) -> Result<Element<'a>, Error> {
+    /// The next element; `None` at the end and before what is malformed, which [`Elements::end`] tells apart.
+    ///
+    /// Errors are told apart late and everything is inlined because an element within a result would be handed over
+    /// through memory, which costs more than reading it.
+    #[inline(always)]
+    fn next_sound(&mut self) -> Option<Element<'a>> {
         let body = &self.bytes[..self.bytes.len() - 1];
-        let kind = Kind::from_tag(body[self.at])?;
+        let kind = Kind::known(*body.get(self.at)?)?;
         let name_at = self.at + 1;
-        let name_len =
-            body[name_at..].iter().position(|b| *b == 0).ok_or(Error::Truncated { at: name_at })?;
+        let name_len = nul_at(&body[name_at..])?;
         let value_at = name_at + name_len + 1;
-        let value_len = value_len(kind, body, value_at)?;
-        let end = value_at.checked_add(value_len).filter(|end| *end <= body.len());
-        let end = end.ok_or(Error::Truncated { at: value_at })?;
+        let end = value_at.checked_add(value_len(kind, body, value_at)?)?;
+        let value = body.get(value_at..end)?;
         self.at = end;
-        Ok(Element { kind, name: &body[name_at..name_at + name_len], value: &body[value_at..end] })
+        Some(Element { kind, name: &body[name_at..name_at + name_len], value })
+    }
+
+    /// Ends the reading: nothing, or what is wrong with the element that [`Elements::next_sound`] stopped at.
+    #[cold]
+    fn end(&mut self) -> Result<(), Error> {
+        let at = self.at;
+        let end = self.bytes.len() - 1;
+        if at >= end {
+            return Ok(());
+        }
+        self.at = end;
+        Kind::from_tag(self.bytes[at])?;
+        Err(Error::Truncated { at })
     }
 }
 
 /// Length in bytes of the value of `kind` that starts at `at`, checked against its own inner lengths.
-#[inline]
-fn value_len(kind: Kind, bytes: &[u8], at: usize) -> Result<usize, Error> {
-    Ok(match kind {
+#[inline(always)]
+fn value_len(kind: Kind, bytes: &[u8], at: usize) -> Option<usize> {
+    Some(match kind {
         Kind::Undefined | Kind::Null | Kind::MinKey | Kind::MaxKey => 0,
         Kind::Boolean => 1,
         Kind::Int32 => 4,
@@ -211,7 +222,7 @@ fn value_len(kind: Kind, bytes: &[u8], at: usize) -> Result<usize, Error> {
         Kind::DbPointer => string_len(bytes, at)? + 12,
         Kind::Document | Kind::Array => block_len(bytes, at, 5)?,
         Kind::CodeWithScope => block_len(bytes, at, 14)?,
-        Kind::Binary => read_len(bytes, at)?.checked_add(5).ok_or(Error::Truncated { at })?,
+        Kind::Binary => read_len(bytes, at)?.checked_add(5)?,
         Kind::Regex => {
             let pattern = cstring_len(bytes, at)?;
             pattern + cstring_len(bytes, at + pattern)?
@@ -219,32 +230,43 @@ fn value_len(kind: Kind, bytes: &[u8], at: usize) -> Result<usize, Error> {
     })
 }
 
-fn read_len(bytes: &[u8], at: usize) -> Result<usize, Error> {
-    let four = bytes.get(at..at + 4).ok_or(Error::Truncated { at })?;
-    let len = i32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-    usize::try_from(len).map_err(|_| Error::Truncated { at })
+#[inline]
+fn read_len(bytes: &[u8], at: usize) -> Option<usize> {
+    let len = i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    usize::try_from(len).ok()
 }
 
 /// A length-prefixed string with its closing NUL.
-fn string_len(bytes: &[u8], at: usize) -> Result<usize, Error> {
+#[inline]
+fn string_len(bytes: &[u8], at: usize) -> Option<usize> {
     let len = read_len(bytes, at)?;
-    let closing = at.checked_add(4 + len).ok_or(Error::Truncated { at })?;
-    if len == 0 || bytes.get(closing - 1) != Some(&0) {
-        return Err(Error::Truncated { at });
-    }
-    Ok(4 + len)
+    let closing = at.checked_add(4 + len)?;
+    (len > 0 && bytes.get(closing - 1) == Some(&0)).then_some(4 + len)
 }
 
 /// A block whose length prefix counts itself and whose last byte is NUL.
-fn block_len(bytes: &[u8], at: usize, least: usize) -> Result<usize, Error> {
+#[inline]
+fn block_len(bytes: &[u8], at: usize, least: usize) -> Option<usize> {
     let len = read_len(bytes, at)?;
-    if len < least || bytes.get(at + len - 1) != Some(&0) {
-        return Err(Error::Truncated { at });
-    }
-    Ok(len)
+    (len >= least && bytes.get(at + len - 1) == Some(&0)).then_some(len)
 }
 
-fn cstring_len(bytes: &[u8], at: usize) -> Result<usize, Error> {
-    let rest = bytes.get(at..).ok_or(Error::Truncated { at })?;
-    rest.iter().position(|b| *b == 0).map(|len| len + 1).ok_or(Error::Truncated { at })
+fn cstring_len(bytes: &[u8], at: usize) -> Option<usize> {
+    nul_at(bytes.get(at..)?).map(|len| len + 1)
+}
+
+/// Index of the first NUL; eight bytes at a time, for names are short and many (Mycroft's zero-byte test).
+#[inline]
+fn nul_at(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        let word = u64::from_le_bytes(*chunk);
+        let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    bytes[at..].iter().position(|b| *b == 0).map(|rest| at + rest)
 }

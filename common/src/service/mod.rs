@@ -4,6 +4,7 @@
 //! own `run`, then one line that says how it ended.
 
 mod check;
+mod probe;
 mod process;
 mod signals;
 
@@ -83,6 +84,7 @@ pub fn main<S: Service>() -> ExitCode {
 fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
     match action {
         Action::Check { connect } => check::check::<S>(loaded, connect),
+        Action::Health => probe::health(&loaded),
         _ => process::run::<S>(loaded),
     }
 }

@@ -62,6 +62,14 @@ impl Stream {
         }
     }
 
+    /// Opens the stream and lets it go again: whether it may be read.
+    ///
+    /// # Errors
+    /// As [`Stream::next`].
+    pub async fn try_open(self) -> Result<()> {
+        self.opening.open().await.map(drop)
+    }
+
     /// The next batch, possibly empty.
     ///
     /// After an error the stream stands where it stood: calling again resumes behind the last batch handed out. Cancel

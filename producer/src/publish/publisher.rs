@@ -1,6 +1,9 @@
 //! The publisher's thread: gathers what was encoded and commits it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use common::{cluster_time::ClusterTime, error::Result, telemetry::names};
 use tokio::sync::{mpsc, watch};
@@ -58,9 +61,14 @@ fn gather(first: Encoded, batches: &mut mpsc::Receiver<Encoded>, most_bytes: usi
 }
 
 fn report(gathered: &[Encoded], took: Duration, published: &watch::Sender<Published>) {
-    let records: usize = gathered.iter().map(|batch| batch.records.len()).sum();
+    let mut records: BTreeMap<&str, u64> = BTreeMap::new();
+    for record in gathered.iter().flat_map(|batch| &batch.records) {
+        *records.entry(&record.operation).or_default() += 1;
+    }
+    for (operation, count) in records {
+        metrics::counter!(names::PRODUCER_RECORDS_PUBLISHED, "op" => operation.to_owned()).increment(count);
+    }
     let bytes: usize = gathered.iter().map(Encoded::bytes).sum();
-    metrics::counter!(names::PRODUCER_RECORDS_PUBLISHED).increment(records as u64);
     metrics::counter!(names::PRODUCER_BYTES_PUBLISHED).increment(bytes as u64);
     metrics::histogram!(names::PRODUCER_TRANSACTION_SECONDS).record(took.as_secs_f64());
     metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "committed").increment(1);

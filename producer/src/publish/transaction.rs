@@ -11,7 +11,7 @@ use common::{
     error::{Error, Kind, Result},
     kafka::{self, classify, client_config, failed},
     retry::Backoff,
-    telemetry::names,
+    telemetry::{health::Condition, names},
     topics::Topics,
 };
 use rdkafka::{
@@ -34,9 +34,10 @@ const SERVE_INTERVAL: Duration = Duration::from_millis(1);
 const QUEUE_KIB: u32 = 192 * 1024;
 
 /// The first delivery of a transaction that failed: it says why the brokers will abort it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Deliveries {
     failed: Arc<Mutex<Option<KafkaError>>>,
+    reached: Condition,
 }
 
 impl Deliveries {
@@ -57,6 +58,9 @@ impl ClientContext for Deliveries {
 
     fn error(&self, error: KafkaError, reason: &str) {
         kafka::report(&error, reason);
+        if error.rdkafka_error_code() == Some(Code::AllBrokersDown) {
+            self.reached.not_ready("no broker can be reached");
+        }
     }
 }
 
@@ -80,14 +84,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// Builds the client and fences every older producer of the slice. Blocks.
+    /// Builds the client and fences every older producer of the slice. Blocks. `reached` holds while brokers can be reached.
     ///
     /// # Errors
     /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when they refuse.
-    pub fn open(config: &Config) -> Result<Self> {
+    pub fn open(config: &Config, reached: Condition) -> Result<Self> {
         let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
         let slice = config.producer.slice.clone();
-        let deliveries = Deliveries::default();
+        let deliveries = Deliveries { failed: Arc::default(), reached };
         let client: BaseProducer<Deliveries> = client_config(&config.kafka, "oplogue-producer")
             .set("transactional.id", format!("oplogue.{}.{slice}", config.pipeline))
             .set("transaction.timeout.ms", config.producer.transaction_timeout_ms.to_string())
@@ -137,7 +141,9 @@ impl Session {
         }
         self.send_entries(&self.positions, newest(batches))?;
         self.serve_until_delivered();
-        self.retried(|| self.client.commit_transaction(REQUEST_TIMEOUT))
+        self.retried(|| self.client.commit_transaction(REQUEST_TIMEOUT))?;
+        self.deliveries.reached.ready();
+        Ok(())
     }
 
     fn send_batch(&self, batch: &Encoded) -> Result<(), KafkaError> {

@@ -1,14 +1,14 @@
 """Real services for tests, the demo and benchmarks: see `cli` for the commands, `lifecycle` for what they do.
 
-Map, each module importing only from those above it:
+Map, each module importing only from those above it (the first two groups from the standard library alone):
 
-    failure, paths, waiting    errors, places, deadlines
-    versions                   what is pinned (../versions.json)
-    environment                the private Python environment that carries pymongo
-    cache, registries          one-time downloads: locked, checked, atomic
-    process, ports, state      our processes, their ports, what is written down about a stack
-    mongod, kafka_home         finding or fetching the programs
-    deployment, broker         arguments and readiness of one MongoDB deployment, of the broker
-    plan, lifecycle            what a stack shall consist of; up, down, kill, start
-    report, cli                what is printed; the command line
+    failure, paths, waiting, wire       errors, places, deadlines, two questions to a port
+    versions, cache, prerequisites      what is pinned (../versions.json); made once and kept; Debian packages
+    environment                         the private Python environment, which carries pymongo
+    registries                          downloads by pip and Maven
+    process, ports, state, service      our processes, their ports, what is written down, starting and stopping
+    mongod, kafka_home, corpus          finding or fetching what runs
+    deployment, broker                  arguments and readiness: one MongoDB deployment, the broker
+    request, plan, lifecycle            what is asked for; what that takes; up, down, kill, start
+    report, arguments, commands, cli    what is printed; the command line, its meaning, its entry
 """

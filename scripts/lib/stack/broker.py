@@ -6,8 +6,8 @@ import base64
 import subprocess
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Dict, List
 
 from stack import paths, service, wire
 from stack.failure import Failure
@@ -23,8 +23,14 @@ LOG_CONFIGURATION = paths.LIB / "log4j2.properties"
 LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
 LARGEST_REQUEST_BYTES = LARGEST_MESSAGE_BYTES + 16 * 1024 * 1024
 
+# Each network and each request thread keeps a direct buffer as large as the largest record it has seen. A network
+# thread that gets none stops reading for good (tried: records of 125 MB with the default limit, the heap's size).
+NETWORK_THREADS = 2
+REQUEST_THREADS = 4
+DIRECT_MEMORY_MB = (NETWORK_THREADS + REQUEST_THREADS) * 2 * LARGEST_MESSAGE_BYTES // (1024 * 1024)
+
 # https://kafka.apache.org/41/configuration/broker-configs/
-SETTINGS: Dict[str, str] = {
+SETTINGS: dict[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
@@ -45,35 +51,45 @@ SETTINGS: Dict[str, str] = {
     "socket.request.max.bytes": str(LARGEST_REQUEST_BYTES),
     # A small heap and two cores: the cleaner alone would take 128 MB by default.
     "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
-    "num.network.threads": "2",
-    "num.io.threads": "4",
+    "num.network.threads": str(NETWORK_THREADS),
+    "num.io.threads": str(REQUEST_THREADS),
     "background.threads": "2",
-    # There is nobody to hand partitions over to.
-    "controlled.shutdown.enable": "false",
 }
+
+# A broker that was killed is let in again only when its former session has run out: 9 s by default. Not for
+# benchmarks, where a starved machine could miss heartbeats for that long.
+FAST_SETTINGS = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a broker lives: the clients' and the controller's port, its folder, and settings that differ from ours."""
+    """Where a broker lives: the clients' and the controller's port, its folder, and settings that replace ours."""
 
-    ports: List[int]
+    ports: list[int]
     folder: Path
-    overrides: Dict[str, str]
+    overrides: dict[str, str]
 
 
-def prepare(kafka: Kafka, name: str, placement: Placement, heap_mb: int, fast: bool) -> Service:
+@dataclass(frozen=True)
+class Tuning:
+    """How much memory it may take, and whether it shall start and restart soon rather than peak high."""
+
+    heap_mb: int
+    fast: bool
+
+
+def prepare(kafka: Kafka, name: str, placement: Placement, tuning: Tuning) -> Service:
     """Writes the configuration, formats the storage and says how to start the broker."""
     folder = placement.folder
     folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
-    properties.write_text(_properties(placement))
+    properties.write_text(_properties(placement, tuning))
     _format_storage(kafka, properties)
-    argv = _argv(kafka, properties, heap_mb, fast)
+    argv = _argv(kafka, properties, tuning)
     return Service(name, placement.ports, argv, {}, str(folder), str(folder / "kafka.log"))
 
 
-def _properties(placement: Placement) -> str:
+def _properties(placement: Placement, tuning: Tuning) -> str:
     client, controller = (f"127.0.0.1:{port}" for port in placement.ports)
     placed = {
         "listeners": f"PLAINTEXT://{client},CONTROLLER://{controller}",
@@ -81,22 +97,24 @@ def _properties(placement: Placement) -> str:
         "controller.quorum.voters": f"1@{controller}",
         "log.dirs": str(placement.folder / "data"),
     }
-    return "".join(f"{key}={value}\n" for key, value in {**SETTINGS, **placed, **placement.overrides}.items())
+    chosen = {**SETTINGS, **(FAST_SETTINGS if tuning.fast else {}), **placed, **placement.overrides}
+    return "".join(f"{key}={value}\n" for key, value in chosen.items())
 
 
-def _java(kafka: Kafka, heap_mb: int, quick_start: bool) -> List[str]:
-    """The serial collector suits a small heap on few cores; without the optimising compiler the JVM starts in half the time."""
-    tuning = ["-XX:+UseSerialGC", *(["-XX:TieredStopAtLevel=1"] if quick_start else [])]
-    return [str(kafka.java), f"-Xmx{heap_mb}m", *tuning, "-cp", f"{kafka.libs}/*"]
+def _java(kafka: Kafka, tuning: Tuning) -> list[str]:
+    """The serial collector suits a small heap; without the optimising compiler the JVM starts in half the time."""
+    memory = [f"-Xmx{tuning.heap_mb}m", f"-XX:MaxDirectMemorySize={DIRECT_MEMORY_MB}m", "-XX:+UseSerialGC"]
+    compiler = ["-XX:TieredStopAtLevel=1"] if tuning.fast else []
+    return [str(kafka.java), *memory, *compiler, "-cp", f"{kafka.libs}/*"]
 
 
-def _argv(kafka: Kafka, properties: Path, heap_mb: int, fast: bool) -> List[str]:
+def _argv(kafka: Kafka, properties: Path, tuning: Tuning) -> list[str]:
     logging = f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}"
-    return [*_java(kafka, heap_mb, fast), logging, "kafka.Kafka", str(properties)]
+    return [*_java(kafka, tuning), logging, "kafka.Kafka", str(properties)]
 
 
 def _format_storage(kafka: Kafka, properties: Path) -> None:
-    storage_tool = [*_java(kafka, 256, True), "kafka.tools.StorageTool"]
+    storage_tool = [*_java(kafka, Tuning(heap_mb=256, fast=True)), "kafka.tools.StorageTool"]
     command = [*storage_tool, "format", "--cluster-id", _new_cluster_id(), "--config", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -112,7 +130,7 @@ def make_ready(broker: Broker) -> None:
     """Returns when every broker serves."""
     seconds = READY_SECONDS if broker.service else EXTERNAL_SECONDS
     for address in broker.brokers.split(","):
-        wait_for(f"Kafka at {address} answering", lambda: _serves(broker, address), seconds)
+        wait_for(f"Kafka at {address} answering", partial(_serves, broker, address), seconds)
 
 
 def _serves(broker: Broker, address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Things made once and kept: built aside under a lock, renamed into place when whole, so that a folder that exists is good."""
+"""Things made once and kept: built aside under a lock and renamed into place, so a folder that exists is whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterator
 
 from stack.failure import Failure
 

@@ -1,10 +1,9 @@
-"""The entry: parses the command line with the standard library alone, then carries it out in the private environment."""
+"""The entry: parses the command line with the standard library alone, carries it out in the private environment."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from typing import List
 
 from stack import arguments, environment
 from stack.failure import Failure, say
@@ -13,7 +12,7 @@ from stack.failure import Failure, say
 INTERRUPTED = 130
 
 
-def main(words: List[str]) -> int:
+def main(words: list[str]) -> int:
     """Returns the exit code: 0, 1 for a failure, 2 for wrong usage."""
     given = arguments.parser().parse_args(words)
     # As an exception, so that what was started is stopped again.
@@ -30,5 +29,5 @@ def main(words: List[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read us has seen enough; do not let the interpreter fail on flushing the rest.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0

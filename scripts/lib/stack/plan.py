@@ -15,6 +15,7 @@ from stack.request import KAFKA, REPLICA_SETS, Request
 from stack.state import Broker, Credentials, Deployment, Service, Stack
 
 ADMINISTRATOR = "admin"
+EXTERNAL_BROKERS = "OPLOGUE_STACK_BROKERS"
 
 
 def check(stack: Stack, request: Request) -> None:
@@ -27,6 +28,9 @@ def check(stack: Stack, request: Request) -> None:
             _refuse(stack, f"{name} has {len(existing.members)} member(s), not {members}")
         if request.auth and existing.credentials is None and name in request.services:
             _refuse(stack, f"{name} was started without --auth")
+    external = os.environ.get(EXTERNAL_BROKERS)
+    if external and stack.kafka and stack.kafka.brokers != external:
+        _refuse(stack, f"its Kafka is {stack.kafka.brokers}, not {external}")
 
 
 def _refuse(stack: Stack, reason: str) -> None:
@@ -71,12 +75,12 @@ def _member(stack_folder: Path, name: str, program: mongod.Mongod, options: depl
 
 
 def _broker(stack: Stack, request: Request) -> Broker:
-    external = os.environ.get("OPLOGUE_STACK_BROKERS")
+    external = os.environ.get(EXTERNAL_BROKERS)
     if external:
         return Broker(external, None, None)
     kafka = kafka_home.find()
     folder = Path(stack.folder)
     reserved = [ports.reserve(folder), ports.reserve(folder)]
     placement = broker.Placement(reserved, folder / KAFKA, request.broker_properties)
-    service = broker.prepare(kafka, KAFKA, placement, request.heap_mb, request.fast)
+    service = broker.prepare(kafka, KAFKA, placement, broker.Tuning(request.heap_mb, request.fast))
     return Broker(service.address, kafka.version, service)

@@ -1,7 +1,7 @@
 """Ports that stay ours: free on loopback, and reserved on this machine for as long as their stack exists.
 
-A server that was killed gets its port back at the next start, so meanwhile no other stack may take it. They are chosen below
-the kernel's range for outgoing connections (32768 and up), which could otherwise take them by accident.
+A server that was killed gets its port back at the next start, so meanwhile no other stack may take it. They are chosen
+below the kernel's range for outgoing connections (32768 and up), which could otherwise take them by accident.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 import random
 import socket
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, Optional
 
 from stack import cache
 from stack.failure import Failure
@@ -53,7 +53,7 @@ def _is_held(port: int) -> bool:
     return holder is not None and Path(holder).is_dir()
 
 
-def _holder(port: int) -> Optional[str]:
+def _holder(port: int) -> str | None:
     try:
         return _reservation(port).read_text()
     except FileNotFoundError:

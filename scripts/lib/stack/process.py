@@ -1,8 +1,8 @@
 """Processes of ours: started in a session of their own, and signalled only while they provably are who we started.
 
 A pid alone proves nothing, for pids are used again. What was started is therefore known by pid, start time and boot
-(Identity). A signal goes through a pidfd that is opened first and compared second: from then on it cannot reach another
-process, whatever happens to the pid.
+(Identity). A signal goes through a pidfd that is opened first and compared second: from then on it cannot reach
+another process, whatever happens to the pid.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import subprocess
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Dict, List, Optional
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -35,7 +34,7 @@ class Condition(Enum):
     GONE = "gone"
 
 
-def spawn(argv: List[str], environment: Dict[str, str], log: Path, folder: Path) -> Identity:
+def spawn(argv: list[str], environment: dict[str, str], log: Path, folder: Path) -> Identity:
     """Starts a program that outlives us, its output appended to `log`."""
     with open(log, "ab") as output:
         started = subprocess.Popen(
@@ -47,12 +46,12 @@ def spawn(argv: List[str], environment: Dict[str, str], log: Path, folder: Path)
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # Not waited for on purpose: it is init's child once we end. Until then a dead one is a zombie, which counts as gone.
+    # Not waited for on purpose: once we end it is init's child. Until then a dead one is a zombie and counts as gone.
     started.returncode = 0
     return Identity(started.pid, _stat(started.pid)[1], _boot_id())
 
 
-def condition(identity: Optional[Identity]) -> Condition:
+def condition(identity: Identity | None) -> Condition:
     """Looks at /proc; a process of another boot or another start time is somebody else's."""
     if identity is None or identity.boot_id != _boot_id():
         return Condition.GONE
@@ -82,7 +81,7 @@ def send(identity: Identity, number: signal.Signals) -> bool:
         os.close(handle)
 
 
-def _stat(pid: int) -> "tuple[str, int]":
+def _stat(pid: int) -> tuple[str, int]:
     """State letter and start time. The name before them is in parentheses and may hold anything, even those."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return fields[0], int(fields[19])

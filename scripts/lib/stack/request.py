@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Generic, List, Optional, Tuple, TypeVar
+from typing import Generic, TypeVar
 
 REPLICA_SETS = ("source", "target")
 STANDALONE = "standalone"
@@ -18,15 +18,16 @@ V = TypeVar("V")
 class Scoped(Generic[V]):
     """An option that may be given for one deployment (`target:5.0`) or for all (`5.0`); None means for all."""
 
-    given: List[Tuple[Optional[str], V]] = field(default_factory=list)
+    given: list[tuple[str | None, V]] = field(default_factory=list)
 
-    def one(self, name: str) -> Optional[V]:
+    def one(self, name: str) -> V | None:
         """The last value given for `name` itself, else the last given for all."""
         own = [value for scope, value in self.given if scope == name]
         general = [value for scope, value in self.given if scope is None]
-        return (own or general or [None])[-1]
+        values = own or general
+        return values[-1] if values else None
 
-    def every(self, name: str) -> List[V]:
+    def every(self, name: str) -> list[V]:
         """All values that hold for `name`."""
         return [value for scope, value in self.given if scope in (None, name)]
 
@@ -35,12 +36,12 @@ class Scoped(Generic[V]):
 class Request:
     """What `up` was asked for; None where it was not."""
 
-    services: List[str]
+    services: list[str]
     mongo: Scoped[str]
     members: Scoped[int]
     oplog_mb: Scoped[int]
     parameters: Scoped[str]
-    broker_properties: Dict[str, str]
+    broker_properties: dict[str, str]
     cache_gb: float
     heap_mb: int
     auth: bool

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import List
 
 from stack import process
 from stack.failure import Failure
@@ -28,7 +27,9 @@ EFFECTS = {
 def start(service: Service) -> None:
     """Starts the process; that it is ready is for its kind to tell."""
     Path(service.folder).mkdir(parents=True, exist_ok=True)
-    service.process = process.spawn(service.argv, service.environment, Path(service.log), Path(service.folder))
+    service.process = process.spawn(
+        service.argv, service.environment, Path(service.log), Path(service.folder)
+    )
 
 
 def signal_and_wait(service: Service, number: signal.Signals) -> None:
@@ -36,10 +37,14 @@ def signal_and_wait(service: Service, number: signal.Signals) -> None:
     if service.process is None or not process.send(service.process, number):
         raise Failure(f"{service.name} is not running")
     wanted = EFFECTS[number]
-    wait_for(f"{service.name} {wanted.value} after {number.name}", lambda: service.condition is wanted, TERM_SECONDS)
+    wait_for(
+        f"{service.name} {wanted.value} after {number.name}",
+        lambda: service.condition is wanted,
+        TERM_SECONDS,
+    )
 
 
-def stop(services: List[Service]) -> None:
+def stop(services: list[Service]) -> None:
     """Ends all of these, politely first."""
     for service in services:
         # A paused process acts on SIGTERM only once it goes on.
@@ -56,7 +61,9 @@ def stop(services: List[Service]) -> None:
 def require_running(service: Service) -> None:
     """Gives up when the process is not there any more, with the end of what it said."""
     if service.condition is Condition.GONE:
-        raise Failure(f"{service.name} ended by itself; the end of {service.log}:\n{tail(service, LOG_LINES_TOLD)}")
+        raise Failure(
+            f"{service.name} ended by itself; the end of {service.log}:\n{tail(service, LOG_LINES_TOLD)}"
+        )
 
 
 def tail(service: Service, lines: int) -> str:
@@ -73,5 +80,5 @@ def _send(service: Service, number: signal.Signals) -> None:
         process.send(service.process, number)
 
 
-def _wait_gone(services: List[Service], seconds: float) -> None:
+def _wait_gone(services: list[Service], seconds: float) -> None:
     wait_for("all ended", lambda: all(service.condition is Condition.GONE for service in services), seconds)

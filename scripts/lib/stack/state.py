@@ -1,6 +1,6 @@
 """What is written down about a stack (`state.json`): enough to find, signal, restart and describe everything in it.
 
-Saved whole and atomically, readable by its owner only, for it may hold a password. Changed only under the stack's lock.
+Saved whole and atomically, changed only under the stack's lock. Only its owner can read it: it may hold a password.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any
 from urllib.parse import quote
 
 from stack import cache, paths, process
@@ -21,15 +22,15 @@ from stack.process import Condition, Identity
 
 @dataclass
 class Service:
-    """One process: a member of a deployment (`source-0`) or the broker (`kafka`). `ports[0]` is where clients connect."""
+    """One process: a member of a deployment (`source-0`) or the broker (`kafka`). Clients connect to `ports[0]`."""
 
     name: str
-    ports: List[int]
-    argv: List[str]
-    environment: Dict[str, str]
+    ports: list[int]
+    argv: list[str]
+    environment: dict[str, str]
     folder: str
     log: str
-    process: Optional[Identity] = None
+    process: Identity | None = None
 
     @property
     def address(self) -> str:
@@ -56,10 +57,10 @@ class Deployment:
 
     name: str
     version: str
-    replica_set: Optional[str]
+    replica_set: str | None
     fast: bool
-    members: List[Service]
-    credentials: Optional[Credentials] = None
+    members: list[Service]
+    credentials: Credentials | None = None
 
     @property
     def uri(self) -> str:
@@ -76,8 +77,8 @@ class Broker:
     """Kafka; `service` is None when it is not ours (OPLOGUE_STACK_BROKERS)."""
 
     brokers: str
-    version: Optional[str]
-    service: Optional[Service]
+    version: str | None
+    service: Service | None
 
 
 @dataclass
@@ -86,11 +87,11 @@ class Stack:
 
     name: str
     folder: str
-    deployments: Dict[str, Deployment] = field(default_factory=dict)
-    kafka: Optional[Broker] = None
+    deployments: dict[str, Deployment] = field(default_factory=dict)
+    kafka: Broker | None = None
 
     @property
-    def services(self) -> List[Service]:
+    def services(self) -> list[Service]:
         """All processes of ours."""
         members = [member for deployment in self.deployments.values() for member in deployment.members]
         return members + ([self.kafka.service] if self.kafka and self.kafka.service else [])
@@ -103,7 +104,7 @@ class Stack:
         known = ", ".join(service.name for service in self.services) or "none"
         raise WrongUsage(f"no service {name!r} in stack {self.name!r}; there are: {known}")
 
-    def deployment_of(self, service: Service) -> Optional[Deployment]:
+    def deployment_of(self, service: Service) -> Deployment | None:
         """The deployment that a process is a member of; None for the broker."""
         return next((one for one in self.deployments.values() if service in one.members), None)
 
@@ -120,12 +121,12 @@ def folder_of(name: str) -> Path:
     return paths.stacks() / name
 
 
-def names() -> List[str]:
+def names() -> list[str]:
     """The stacks of this checkout."""
     return sorted(path.parent.name for path in paths.stacks().glob("*/state.json"))
 
 
-def load(name: str) -> Optional[Stack]:
+def load(name: str) -> Stack | None:
     """The stack of that name; None if there is none."""
     try:
         return _stack(json.loads(_file(name).read_text()))
@@ -149,23 +150,25 @@ def _file(name: str) -> Path:
     return folder_of(name) / "state.json"
 
 
-def _stack(saved: Dict[str, Any]) -> Stack:
+def _stack(saved: dict[str, Any]) -> Stack:
     deployments = {name: _deployment(entry) for name, entry in saved["deployments"].items()}
     return Stack(saved["name"], saved["folder"], deployments, _broker(saved["kafka"]))
 
 
-def _deployment(saved: Dict[str, Any]) -> Deployment:
+def _deployment(saved: dict[str, Any]) -> Deployment:
     account = saved["credentials"]
     members = [_service(member) for member in saved["members"]]
-    return Deployment(**{**saved, "members": members, "credentials": Credentials(**account) if account else None})
+    return Deployment(
+        **{**saved, "members": members, "credentials": Credentials(**account) if account else None}
+    )
 
 
-def _broker(saved: Optional[Dict[str, Any]]) -> Optional[Broker]:
+def _broker(saved: dict[str, Any] | None) -> Broker | None:
     if saved is None:
         return None
     return Broker(**{**saved, "service": _service(saved["service"]) if saved["service"] else None})
 
 
-def _service(saved: Dict[str, Any]) -> Service:
+def _service(saved: dict[str, Any]) -> Service:
     identity = saved["process"]
     return Service(**{**saved, "process": Identity(**identity) if identity else None})

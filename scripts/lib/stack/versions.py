@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from stack import paths
 from stack.failure import Failure
@@ -59,20 +59,23 @@ class Versions:
     """The whole file."""
 
     default_server: str
-    servers: Dict[str, Server]
+    servers: dict[str, Server]
     openssl_1_1: Wheel
     kafka: KafkaJars
     bson_corpus: SourceDistribution
-    python: Dict[str, List[str]]
+    python: dict[str, list[str]]
 
-    def server(self, asked: Optional[str]) -> Optional[Server]:
+    def server(self, asked: str | None) -> Server | None:
         """The server for `6.0.27` or `5.0` (its newest pinned patch), the default for None, None if not pinned."""
         matching = [version for version in self.servers if matches(version, asked or self.default_server)]
         return self.servers[max(matching, key=_numbers)] if matching else None
 
     def requirements(self) -> str:
         """The Python packages as a pip requirements file with hashes."""
-        lines = (" ".join([name, *(f"--hash=sha256:{digest}" for digest in digests)]) for name, digests in self.python.items())
+        lines = (
+            " ".join([name, *(f"--hash=sha256:{digest}" for digest in digests)])
+            for name, digests in self.python.items()
+        )
         return "\n".join(lines) + "\n"
 
 
@@ -89,7 +92,7 @@ def load(path: Path = paths.VERSIONS) -> Versions:
         raise Failure(f"{path} is not usable: {type(error).__name__}: {error}") from error
 
 
-def _parse(document: Dict[str, Any]) -> Versions:
+def _parse(document: dict[str, Any]) -> Versions:
     mongodb = document["mongodb"]
     versions = Versions(
         default_server=mongodb["default"],
@@ -104,9 +107,9 @@ def _parse(document: Dict[str, Any]) -> Versions:
     return versions
 
 
-def _server(version: str, entry: Dict[str, Any]) -> Server:
+def _server(version: str, entry: dict[str, Any]) -> Server:
     return Server(version, Wheel(**entry["wheel"]), entry["needs_openssl_1_1"])
 
 
-def _numbers(version: str) -> Tuple[int, ...]:
+def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Optional, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from stack.failure import Failure
 
@@ -12,8 +13,8 @@ T = TypeVar("T")
 POLL_SECONDS = 0.03
 
 
-def wait_for(what: str, condition: Callable[[], Optional[T]], seconds: float) -> T:
-    """Asks until `condition` answers something true and returns that; `condition` may itself raise to give up early."""
+def wait_for(what: str, condition: Callable[[], T | None], seconds: float) -> T:
+    """Asks until `condition` answers something true and returns that; it may itself raise to give up early."""
     end = time.monotonic() + seconds
     while True:
         answer = condition()

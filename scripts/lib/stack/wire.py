@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import Tuple
 
 ANSWER_SECONDS = 2.0
 
@@ -35,7 +34,7 @@ def broker_serves(address: str) -> bool:
     return correlation_id == CORRELATION_ID and brokers > 0
 
 
-def _read_answer(connection: socket.socket) -> Tuple[int, int]:
+def _read_answer(connection: socket.socket) -> tuple[int, int]:
     """Length, correlation id and the number of brokers are the first three integers; the rest is not needed."""
     read = b""
     while len(read) < 12:

@@ -1,6 +1,6 @@
 //! Extended JSON v2 text, canonical or relaxed, to raw BSON.
 //!
-//! Owns the shape of documents and arrays; scalars are read by [`lexer`], type wrappers by [`wrappers`]. Guards: one pass,
+//! Owns the shape of documents and arrays; tokens are read by `lexer`, type wrappers by `wrappers`. Guards: one pass,
 //! straight into the output; an object that holds a wrapper's key is that wrapper or an error, never a plain document;
 //! nothing is rounded; arbitrary bytes make an [`Error`], never a panic.
 //!
@@ -11,60 +11,19 @@
 //! out:  … ▒ n a m e 0 v v v v          ▒ ← the kind that `value` returns
 //! ```
 
+mod blocks;
+mod compact;
 mod date;
+mod error;
 mod lexer;
 mod wrappers;
 
 use std::borrow::Cow;
 
+pub use self::error::{Error, Reason};
 use self::lexer::Lexer;
 use super::{number, wrapper::Wrapper};
 use crate::raw::{Kind, MAX_DEPTH};
-
-/// Why a text is not the Extended JSON of a document. Holds no part of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} at byte {at}")]
-pub struct Error {
-    /// Offset in the text, at or shortly after what is wrong.
-    pub at: usize,
-    /// What is wrong.
-    pub reason: Reason,
-}
-
-/// What can be wrong with a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// The text is not UTF-8.
-    #[error("not UTF-8")]
-    NotUtf8,
-    /// Something else than JSON's grammar asks for.
-    #[error("{0} expected")]
-    Expected(&'static str),
-    /// An escape sequence that JSON does not have.
-    #[error("unknown escape sequence")]
-    Escape,
-    /// Half of a surrogate pair.
-    #[error("lone surrogate")]
-    LoneSurrogate,
-    /// A number outside the range of its type.
-    #[error("number out of range or not exact")]
-    Range,
-    /// A NUL where BSON allows none: in a name or regular expression.
-    #[error("NUL within a name or regular expression")]
-    Nul,
-    /// A type wrapper whose keys or values are not the specification's.
-    #[error("malformed {0}")]
-    Wrapper(&'static str),
-    /// A wrapper's key beside other fields.
-    #[error("a type wrapper's key beside other fields")]
-    StrayWrapper,
-    /// More than [`MAX_DEPTH`] levels.
-    #[error("nested deeper than {MAX_DEPTH} levels")]
-    TooDeep,
-    /// A document that would have more than 2 GiB.
-    #[error("document too large")]
-    TooLarge,
-}
 
 /// Which wrappers are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -211,6 +170,9 @@ impl<'t> Decoder<'t, '_> {
     /// A nested object: a type wrapper if its first key says so, else a document.
     fn object(&mut self, level: usize) -> Result<Kind, Error> {
         self.lexer.expect(b'{', "an object")?;
+        if let Some(kind) = self.compact() {
+            return Ok(kind);
+        }
         if self.lexer.skip(b'}') {
             return self.empty(level);
         }

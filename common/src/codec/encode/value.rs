@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{Error, Inexact, Level, fields, items};
 use crate::{
-    codec::{decimal128, number, text},
+    codec::{decimal128, hex, number, text},
     raw::{self, Document, Element, Kind},
 };
 
@@ -75,15 +75,10 @@ fn object_id(open: &[u8], bytes: [u8; 12], close: &[u8], out: &mut Vec<u8>) -> R
     out.extend_from_slice(open);
     let mut text = [0; 24];
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&hex(byte));
+        pair.copy_from_slice(&hex::pair(byte));
     }
     out.extend_from_slice(&text);
     word(close, out)
-}
-
-const fn hex(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]
 }
 
 fn boolean(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
@@ -115,7 +110,7 @@ fn binary(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     out.extend_from_slice(b"{\"$binary\":{\"base64\":\"");
     base64(payload, out);
     out.extend_from_slice(b"\",\"subType\":\"");
-    out.extend_from_slice(&hex(subtype));
+    out.extend_from_slice(&hex::pair(subtype));
     word(b"\"}}", out)
 }
 

@@ -1,0 +1,126 @@
+//! The law: shaping and updating commute.
+
+use bson::{Bson, Document};
+use common::{
+    config::types::FieldRules,
+    raw::{self, Writer},
+};
+use proptest::prelude::*;
+
+use super::{Rules, Shaped, Shaper, Unclear};
+use crate::plan::delta::{
+    Inexact, apply,
+    model::{self, Names},
+};
+
+fn rule_path() -> impl Strategy<Value = String> {
+    let names = ["a", "b", "c", "d", "0", "1", "10", "x", "a\\.b", "x\\.y\\.z"];
+    proptest::collection::vec(proptest::sample::select(names.to_vec()), 1..4)
+        .prop_map(|names| names.join("."))
+}
+
+/// Rules, without those that contradict each other.
+fn shaper() -> impl Strategy<Value = Shaper> {
+    let paths = || proptest::collection::vec(rule_path(), 0..4);
+    (paths(), paths()).prop_filter_map("contradictory or empty", |(allow, deny)| {
+        let rules = FieldRules { namespace: "*.*".to_owned(), allow, deny };
+        let rules = Rules::compile(&[rules]).ok()?;
+        rules.for_namespace(&"a.b".parse().unwrap()).unwrap().cloned()
+    })
+}
+
+fn shaped(shaper: &Shaper, document: &Document) -> Document {
+    let bytes = document.to_vec().unwrap();
+    let mut out = Writer::new();
+    shaper.document(raw::Document::new(&bytes).unwrap(), &mut out).unwrap();
+    Document::from_reader(out.as_bytes()).unwrap()
+}
+
+fn updated(document: &Document, delta: &common::event::UpdateDescription<'_>) -> Result<Document, Inexact> {
+    let bytes = document.to_vec().unwrap();
+    let mut out = Writer::new();
+    apply(raw::Document::new(&bytes).unwrap(), delta, &mut out)?;
+    Ok(Document::from_reader(out.as_bytes()).unwrap())
+}
+
+/// Both ways round the square, where the update is exact and the rules are clear about it.
+fn the_square_closes(
+    shaper: &Shaper,
+    pre: &Document,
+    edits: &[model::Edit],
+    stated: bool,
+) -> Result<(), TestCaseError> {
+    let event = model::event(pre, &model::edited(pre, edits), stated);
+    let delta = model::description(&event);
+    let Ok(post) = updated(pre, &delta) else { return Ok(()) };
+    let before = shaped(shaper, pre);
+    let after = match shaper.delta(&delta) {
+        Ok(Shaped::Delta(delta)) => updated(&before, &delta.view()),
+        Ok(Shaped::Nothing) => Ok(before),
+        Err(Unclear::Ambiguous) => return Ok(()),
+        Err(Unclear::Malformed(error)) => panic!("{error}"),
+    };
+    prop_assert_eq!(after, Ok(shaped(shaper, &post)));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(model::cases(1500))]
+
+    #[test]
+    fn shaping_and_updating_commute_on_plain_names(
+        shaper in shaper(), pre in model::document(Names::Plain), edits in model::edits(Names::Plain),
+        stated in any::<bool>(),
+    ) {
+        the_square_closes(&shaper, &pre, &edits, stated)?;
+    }
+
+    #[test]
+    fn shaping_and_updating_commute_on_odd_names(
+        shaper in shaper(), pre in model::document(Names::Odd), edits in model::edits(Names::Odd),
+        stated in any::<bool>(),
+    ) {
+        the_square_closes(&shaper, &pre, &edits, stated)?;
+    }
+
+    #[test]
+    fn shaping_twice_is_shaping_once(shaper in shaper(), document in model::document(Names::Odd)) {
+        let once = shaped(&shaper, &document);
+        prop_assert_eq!(shaped(&shaper, &once), once);
+    }
+
+    #[test]
+    fn a_denied_top_field_is_nowhere(document in model::document(Names::Odd), edits in model::edits(Names::Odd)) {
+        let rules = FieldRules { namespace: "*.*".to_owned(), allow: Vec::new(), deny: vec!["a".to_owned()] };
+        let rules = Rules::compile(&[rules]).unwrap();
+        let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
+        let denied = |name: &str| name == "a" || name.starts_with("a.");
+        prop_assert!(!shaped(shaper, &document).keys().any(|name| denied(name)));
+        let event = model::event(&document, &model::edited(&document, &edits), false);
+        if let Shaped::Delta(delta) = shaper.delta(&model::description(&event)).unwrap() {
+            for element in delta.view().updated_fields.elements() {
+                prop_assert!(!denied(element.unwrap().name_str().unwrap()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_that_a_dotted_rule_may_mean_is_unclear_until_the_server_says() {
+    let rules = FieldRules { namespace: "*.*".to_owned(), allow: vec!["a\\.b".to_owned()], deny: Vec::new() };
+    let rules = Rules::compile(&[rules]).unwrap();
+    let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
+    let description = |extra: Option<Bson>| {
+        let mut description = bson::doc! {"updatedFields": {"a.b": 1}};
+        description.extend(extra.map(|paths| ("disambiguatedPaths".to_owned(), paths)));
+        bson::doc! {"_id": {}, "operationType": "update", "updateDescription": description}.to_vec().unwrap()
+    };
+    let stated = |paths: Document| {
+        let event = description(Some(Bson::Document(paths)));
+        shaper.delta(&model::description(&event)).unwrap()
+    };
+    let unstated = description(None);
+    assert_eq!(shaper.delta(&model::description(&unstated)), Err(Unclear::Ambiguous));
+    assert_eq!(stated(bson::doc! {}), Shaped::Nothing);
+    assert!(matches!(stated(bson::doc! {"a.b": ["a.b"]}), Shaped::Delta(_)));
+}

@@ -1,0 +1,203 @@
+//! Which rules hold for which namespace: the most specific pattern that matches.
+
+use common::{
+    config::types::FieldRules,
+    namespace::{Namespace, Pattern},
+};
+
+use super::{Problem, Shaper, compile};
+
+/// All field rules of a pipeline.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Most specific first.
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    at: usize,
+    pattern: Pattern,
+    shaper: Option<Shaper>,
+}
+
+/// Two equally specific patterns match one namespace. Names are compared when rules are compiled; that two regular
+/// expressions meet shows only with a namespace that both match.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "rules[{first}] (`{first_pattern}`) and rules[{second}] (`{second_pattern}`) both match `{namespace}` and neither is more specific"
+)]
+pub struct Conflict {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// Place of the first among the rules.
+    pub first: usize,
+    /// Its pattern.
+    pub first_pattern: String,
+    /// Place of the second.
+    pub second: usize,
+    /// Its pattern.
+    pub second_pattern: String,
+}
+
+impl Rules {
+    /// Compiles all rules.
+    ///
+    /// # Errors
+    /// Every [`Problem`] of all of them.
+    pub fn compile(rules: &[FieldRules]) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut entries = Vec::new();
+        for (at, rule) in rules.iter().enumerate() {
+            let pattern = rule.namespace.parse::<Pattern>();
+            let pattern = pattern
+                .map_err(|e| problems.push(Problem::new(format!("rules[{at}].namespace"), e.to_string())));
+            let shaper =
+                compile::shaper(&format!("rules[{at}]"), rule).map_err(|found| problems.extend(found));
+            if let (Ok(pattern), Ok(shaper)) = (pattern, shaper) {
+                entries.push(Entry { at, pattern, shaper });
+            }
+        }
+        problems.extend(conflicts(&entries));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.pattern.specificity()));
+        Ok(Self { entries })
+    }
+
+    /// The shaper for a namespace; `None` when everything passes. The caller keeps the answer.
+    ///
+    /// # Errors
+    /// [`Conflict`] when two regular expressions match.
+    pub fn for_namespace(&self, namespace: &Namespace) -> Result<Option<&Shaper>, Conflict> {
+        let mut matching = self.entries.iter().filter(|entry| entry.pattern.matches(namespace));
+        let Some(first) = matching.next() else { return Ok(None) };
+        match matching.next() {
+            Some(second) if second.pattern.specificity() == first.pattern.specificity() => Err(Conflict {
+                namespace: namespace.clone(),
+                first: first.at,
+                first_pattern: first.pattern.to_string(),
+                second: second.at,
+                second_pattern: second.pattern.to_string(),
+            }),
+            _ => Ok(first.shaper.as_ref()),
+        }
+    }
+}
+
+/// Pairs of equally specific patterns that meet in a namespace for which nothing more specific is said.
+fn conflicts(entries: &[Entry]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (place, second) in entries.iter().enumerate() {
+        for first in &entries[..place] {
+            let Some(meeting) = meeting(&first.pattern, &second.pattern) else { continue };
+            let settled = entries.iter().any(|entry| {
+                entry.pattern.specificity() > second.pattern.specificity() && entry.pattern.matches(&meeting)
+            });
+            if !settled {
+                let reason = format!(
+                    "`{}` and `{}` (rules[{}]) both match `{meeting}` and neither is more specific",
+                    second.pattern, first.pattern, first.at
+                );
+                problems.push(Problem::new(format!("rules[{}].namespace", second.at), reason));
+            }
+        }
+    }
+    problems
+}
+
+/// A namespace that both of two equally specific patterns match, as far as their texts tell; for `db.*` twice it is that text.
+fn meeting(first: &Pattern, second: &Pattern) -> Option<Namespace> {
+    if first.specificity() != second.specificity() {
+        return None;
+    }
+    let (first, second) = (first.to_string(), second.to_string());
+    if first == second {
+        return Some(first.parse().unwrap_or_else(|_| Namespace::new("", first)));
+    }
+    let (first, second): (Namespace, Namespace) = (first.parse().ok()?, second.parse().ok()?);
+    let unite = |a: String, b: String| match (a.as_str(), b.as_str()) {
+        (_, "*") => Some(a),
+        ("*", _) => Some(b),
+        _ => (a == b).then_some(a),
+    };
+    Some(Namespace::new(unite(first.db, second.db)?, unite(first.coll, second.coll)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use common::raw::{Document, Writer};
+
+    use super::*;
+
+    fn rule(namespace: &str, allow: &[&str]) -> FieldRules {
+        let allow = allow.iter().map(|text| (*text).to_owned()).collect();
+        FieldRules { namespace: namespace.to_owned(), allow, deny: Vec::new() }
+    }
+
+    fn ns(text: &str) -> Namespace {
+        text.parse().unwrap()
+    }
+
+    /// The fields of `{_id, a, b}` that pass.
+    fn passes(rules: &Rules, namespace: &str) -> Vec<String> {
+        let document = bson::doc! {"_id": 1, "a": 1, "b": 1}.to_vec().unwrap();
+        let mut out = Writer::new();
+        match rules.for_namespace(&ns(namespace)).unwrap() {
+            Some(shaper) => shaper.document(Document::new(&document).unwrap(), &mut out).unwrap(),
+            None => return vec!["*".to_owned()],
+        }
+        let shaped = Document::new(out.as_bytes()).unwrap();
+        shaped.elements().map(|e| e.unwrap().name_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_most_specific_pattern_wins() {
+        let rules =
+            [rule("*.*", &["_id"]), rule("shop.*", &["a"]), rule("shop.free", &[]), rule("/x.*/", &["b"])];
+        let rules = Rules::compile(&rules).unwrap();
+        assert_eq!(passes(&rules, "shop.orders"), ["_id", "a"]);
+        assert_eq!(passes(&rules, "shop.free"), ["*"]);
+        assert_eq!(passes(&rules, "x.y"), ["_id", "b"]);
+        assert_eq!(passes(&rules, "other.y"), ["_id"]);
+        assert!(Rules::compile(&[]).unwrap().for_namespace(&ns("a.b")).unwrap().is_none());
+    }
+
+    #[test]
+    fn equally_specific_patterns_that_meet_are_refused_by_name() {
+        for (patterns, refused) in [
+            (vec!["a.b", "a.b"], true),
+            (vec!["a.b", "a.c"], false),
+            (vec!["a.*", "*.b"], true),
+            (vec!["a.*", "*.b", "a.b"], false),
+            (vec!["a.*", "b.*"], false),
+            (vec!["a.*", "a.*"], true),
+            (vec!["/x/", "/x/"], true),
+            (vec!["/x.y/", "/x.*/"], false),
+        ] {
+            let rules: Vec<_> = patterns.iter().map(|pattern| rule(pattern, &["a"])).collect();
+            let compiled = Rules::compile(&rules);
+            assert_eq!(compiled.is_err(), refused, "{patterns:?}");
+            if let Err(problems) = compiled {
+                assert_eq!(problems[0].path, "rules[1].namespace");
+                assert!(problems[0].reason.contains(patterns[0]), "{problems:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn regular_expressions_that_meet_are_refused_where_they_meet() {
+        let rules = Rules::compile(&[rule("/x\\.y.*/", &["a"]), rule("/x\\..*z/", &["b"])]).unwrap();
+        assert!(rules.for_namespace(&ns("x.y")).is_ok());
+        let conflict = rules.for_namespace(&ns("x.yz")).unwrap_err();
+        assert_eq!((conflict.first, conflict.second), (0, 1));
+    }
+
+    #[test]
+    fn a_bad_pattern_and_bad_paths_are_reported_together() {
+        let problems = Rules::compile(&[rule("users", &[""]), rule("/(/", &["a"])]).unwrap_err();
+        let places: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(places, ["rules[0].namespace", "rules[0].allow[0]", "rules[1].namespace"]);
+    }
+}
