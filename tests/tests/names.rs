@@ -3,12 +3,12 @@
 use bson::{Bson, doc};
 use e2e::{Phase, Pipeline, in_both_phases};
 
+/// What a collection can be called: no server takes a `$` or a NUL.
 fn collections() -> Vec<String> {
     let mut names: Vec<String> = [
         "with space",
         " leading and trailing ",
         "dots.in..it",
-        "cash$inside",
         "größe_日本",
         "🦀",
         "a.b_c",

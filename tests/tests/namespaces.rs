@@ -57,7 +57,6 @@ async fn only_included_collections_come() {
 #[tokio::test]
 async fn views_are_passed_over_and_empty_collections_do_no_harm() {
     let mut pipeline = Pipeline::new("views").await;
-    leave_out(&mut pipeline, &["view_before", "view_streaming"]);
     in_both_phases(&mut pipeline, 1, async |pipeline, phase| {
         let create = async |command| drop(pipeline.database().run_command(command).await.expect("writes"));
         let name = |what: &str| format!("{what}_{}", phase.name());

@@ -81,7 +81,7 @@ async fn many_small_collections_are_copied() {
     let mut pipeline = Pipeline::new("many").await;
     pipeline.settings["kafka"]["partitions"] = 1.into();
     for number in 0..25 {
-        pipeline.collection(&format!("c{number}")).insert((0..number).map(|n| doc! {"_id": n})).await;
+        pipeline.collection(&format!("c{number}")).insert((0..=number).map(|n| doc! {"_id": n})).await;
     }
     pipeline.start(1).await;
     pipeline.check().await;
