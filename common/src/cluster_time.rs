@@ -1,6 +1,10 @@
 //! Cluster time: the source's own clock, the order of its oplog.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +38,13 @@ impl ClusterTime {
     #[must_use]
     pub const fn seconds(self) -> u32 {
         (self.0 >> 32) as u32
+    }
+
+    /// How long before `now` this was; nothing when the clocks disagree.
+    #[must_use]
+    pub fn age(self, now: SystemTime) -> Duration {
+        let then = UNIX_EPOCH + Duration::from_secs(u64::from(self.seconds()));
+        now.duration_since(then).unwrap_or_default()
     }
 
     /// The counter within the second.

@@ -80,7 +80,7 @@ pub fn topic(kafka: &Kafka, topics: &Topics) -> Wanted {
 
 /// Writes the dead-letter topic.
 pub struct DeadLetters {
-    producer: FutureProducer,
+    producer: FutureProducer<kafka::Context>,
     topic: String,
     pipeline: String,
     condition: Condition,
@@ -97,7 +97,7 @@ impl DeadLetters {
             .set("acks", "all")
             .set("message.timeout.ms", DELIVERY)
             .set("message.max.bytes", MOST_BYTES.to_string())
-            .create()
+            .create_with_context(kafka::Context)
             .map_err(|error| kafka::failed("cannot build the dead-letter producer", error))?;
         let (topic, pipeline) = (topics.dead_letters(), config.pipeline.clone());
         Ok(Self { producer, topic, pipeline, condition })

@@ -13,11 +13,10 @@ use common::{
     error::{Error, Kind, Result},
     kafka::admin::{Admin, Ensured},
     mongo::{self, Server},
-    namespace::Filter,
     retry::retry,
     service::Context,
     supervision::Supervisor,
-    telemetry::health::{Condition, Health},
+    telemetry::health::Condition,
     topics::Topics,
 };
 use mongodb::Client;
@@ -25,10 +24,13 @@ use tokio::sync::watch;
 
 use crate::{
     apply::Applier,
-    batch::{Batches, Parts},
+    batch::Batches,
     consume::{self, Shared, Surroundings, intake::Limit},
     dead_letter::{self, DeadLetters},
     discover::Discovery,
+    plan::Limits,
+    shape::Rules,
+    sink::Sink,
 };
 
 const TARGET: &str = "target";
@@ -76,9 +78,7 @@ async fn reach_target(config: &Config, context: &Context) -> Result<Client> {
 
 /// A client of the target that has logged in.
 async fn target(config: &Config) -> Result<Client> {
-    let uri = config.target.uri.as_ref();
-    let uri = uri.ok_or_else(|| Error::new(Kind::Misconfigured, "target.uri is missing"))?;
-    let client = mongo::connect(uri, "oplogue-worker").await?;
+    let client = mongo::connect(config.target.connection_string()?, "oplogue-worker").await?;
     Server::ask(&client, TARGET).await?;
     Ok(client)
 }
@@ -125,7 +125,7 @@ fn discover(
     let (config, token, shared) = (config.clone(), stages.token(), shared.clone());
     stages.spawn_thread("discover", move || {
         let wake = Box::new(move || shared.wake_reader());
-        let filter = filter(&config);
+        let filter = config.filter();
         Discovery { topics, filter, found, condition, wake }.run(&config, &admin, &token)
     });
 }
@@ -137,7 +137,6 @@ fn read(
     shared: &Arc<Shared>,
     topics: watch::Receiver<BTreeSet<String>>,
 ) {
-    let Health { .. } = &context.health;
     let around = Surroundings {
         topics,
         kafka: context.health.condition(KAFKA),
@@ -156,14 +155,12 @@ fn apply(
     (client, topics): (Client, &Topics),
 ) -> Result<()> {
     let kafka: Condition = context.health.condition(KAFKA);
-    let parts = Parts {
-        client,
-        dead_letters: DeadLetters::open(config, topics, kafka)?,
-        target: context.health.condition(TARGET),
-    };
+    let dead_letters = DeadLetters::open(config, topics, kafka)?;
+    let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
+    let sink = Sink::new(client, limits, context.health.condition(TARGET));
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes: BATCH_BYTES };
     let most = usize::from(config.worker.connections);
-    let applier = Applier::new(shared.clone(), Batches::new(config, parts)?, limit, most);
+    let applier = Applier::new(shared.clone(), Batches::new(config, sink, dead_letters)?, limit, most);
     let token = stages.token();
     stages.spawn_within(stop_within(config), "apply", applier.run(token));
     Ok(())
@@ -173,16 +170,13 @@ fn stop_within(config: &Config) -> Duration {
     Duration::from_millis(u64::from(config.worker.drain_timeout_ms)) + GRACE
 }
 
-/// Which namespaces are carried; the configuration was checked.
-fn filter(config: &Config) -> Filter {
-    let parse = |list: &[String]| list.iter().filter_map(|pattern| pattern.parse().ok()).collect();
-    Filter::new(parse(&config.namespaces.include), parse(&config.namespaces.exclude))
-}
-
 /// Problems of the configuration that only the worker can see.
 #[must_use]
-pub fn problems(_config: &Config) -> Vec<Problem> {
-    Vec::new()
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let problems = Rules::compile(&config.rules).err().unwrap_or_default();
+    // What is wrong with the patterns is told for both services.
+    let inside = problems.into_iter().filter(|problem| !problem.path.ends_with(".namespace"));
+    inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 
 /// Reaches the target and the brokers once.

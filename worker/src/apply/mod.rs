@@ -14,7 +14,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use common::error::{Error, Kind, Result};
+use common::{
+    cluster_time::ClusterTime,
+    error::{Error, Kind, Result},
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +31,8 @@ use crate::consume::{
 pub struct Outcome {
     /// Each lane of the batch, once.
     pub settled: Vec<Settled>,
+    /// Cluster time of the latest event applied.
+    pub latest: Option<ClusterTime>,
     /// Why the worker cannot go on.
     pub failure: Option<Error>,
 }
@@ -106,10 +111,12 @@ impl<A: Apply> Applier<A> {
             Err(error) => {
                 let lanes = self.lanes.remove(&error.id()).unwrap_or_default();
                 let failure = Error::caused(Kind::Invariant, "a batch panicked", error);
-                Outcome { settled: lanes.into_iter().map(Settled::nothing).collect(), failure: Some(failure) }
+                let settled = lanes.into_iter().map(Settled::nothing).collect();
+                Outcome { settled, latest: None, failure: Some(failure) }
             }
         };
         self.shared.settle(outcome.settled);
+        self.shared.applied(outcome.latest);
         match (&self.failure, outcome.failure) {
             (None, failure) => self.failure = failure,
             (Some(_), Some(error)) => tracing::warn!(reason = error.chain(), "also failed"),

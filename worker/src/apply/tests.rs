@@ -40,7 +40,7 @@ impl Apply for Scripted {
             delivered: Delivered::default(),
             rest: Vec::new(),
         });
-        Outcome { settled: settled.collect(), failure }
+        Outcome { settled: settled.collect(), latest: None, failure }
     }
 }
 

@@ -12,8 +12,10 @@ use std::{
     },
 };
 
+use common::kafka;
 use rdkafka::{
     ClientContext, TopicPartitionList,
+    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, KafkaResult},
     types::RDKafkaRespErr,
@@ -114,8 +116,12 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka::log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka reports an error");
+        kafka::report(&error, reason);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

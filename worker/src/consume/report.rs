@@ -1,5 +1,7 @@
 //! What the reader tells operators: partitions, buffers, lag in records.
 
+use std::time::SystemTime;
+
 use common::telemetry::names;
 use metrics::{counter, gauge};
 use rdkafka::consumer::Consumer as _;
@@ -25,7 +27,7 @@ impl Reader {
             Some((lane.partition.clone(), held))
         }).collect();
         held.iter().for_each(|(partition, offset)| intake.committed(partition, *offset));
-        let (mut full, mut bytes) = (0, 0);
+        let (mut full, mut bytes, mut all) = (0, 0, 0.0);
         for lane in intake.standings() {
             full += u32::from(lane.is_full);
             bytes += lane.bytes;
@@ -34,6 +36,11 @@ impl Reader {
             let lag = unread as f64 + lane.waiting as f64;
             gauge!(names::WORKER_LAG_RECORDS, "topic" => topic.to_string(), "partition" => number.to_string())
                 .set(lag);
+            all += lag;
+        }
+        if let Some(latest) = self.shared.latest() {
+            let behind = latest.age(SystemTime::now()).as_secs_f64();
+            gauge!(names::WORKER_LAG_SECONDS).set(if all > 0.0 { behind } else { 0.0 });
         }
         gauge!(names::WORKER_PAUSED).set(full);
         gauge!(names::WORKER_BUFFERED).set(bytes as f64);

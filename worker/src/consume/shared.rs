@@ -1,10 +1,14 @@
 //! What the reader's thread and the applying loop share: the intake, and how each wakes the other.
 
 use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::Thread,
 };
 
+use common::cluster_time::ClusterTime;
 use tokio::sync::Notify;
 
 use super::intake::{Intake, Limit, Settled, Taken};
@@ -15,13 +19,15 @@ pub struct Shared {
     intake: Mutex<Intake>,
     ready: Notify,
     reader: OnceLock<Thread>,
+    /// Cluster time of the latest event applied; 0 before the first.
+    applied: AtomicU64,
 }
 
 impl Shared {
     /// An intake without lanes; each lane will buffer up to `lane_bytes`.
     #[must_use]
     pub fn new(lane_bytes: usize) -> Self {
-        Self { intake: Mutex::new(Intake::new(lane_bytes)), ready: Notify::new(), reader: OnceLock::new() }
+        Self { intake: Mutex::new(Intake::new(lane_bytes)), ready: Notify::new(), reader: OnceLock::new(), applied: AtomicU64::new(0) }
     }
 
     /// Takes a batch; empty when nothing is ready.
@@ -43,6 +49,17 @@ impl Shared {
     /// Waits until records have come since the last call. Cancel safe.
     pub async fn ready(&self) {
         self.ready.notified().await;
+    }
+
+    /// Everything of a batch up to this cluster time is applied.
+    pub fn applied(&self, latest: Option<ClusterTime>) {
+        self.applied.fetch_max(latest.map_or(0, |latest| latest.0), Ordering::Relaxed);
+    }
+
+    /// Cluster time of the latest event applied.
+    #[must_use]
+    pub fn latest(&self) -> Option<ClusterTime> {
+        Some(self.applied.load(Ordering::Relaxed)).filter(|latest| *latest > 0).map(ClusterTime)
     }
 
     /// The reader goes round again at once.

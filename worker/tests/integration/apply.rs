@@ -123,7 +123,7 @@ async fn ids_of_every_odd_type_arrive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn largest_document_and_the_odd_names_arrive() {
     let pipe = Pipe::new("large").await;
-    let names = ["with space", "a.b.c", "cost$", "größe 名前", "_x20"];
+    let names = ["with space", "a.b.c", "größe 名前", "_x20"];
     let _worker = pipe.worker("");
     for name in names {
         let events = pipe.events(name, 1).await;

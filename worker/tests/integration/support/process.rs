@@ -120,9 +120,6 @@ fn configuration(pipe: &Pipe, extra: &str) -> String {
     if !has("[target]") {
         text += &format!("[target]\nuri = \"{}\"\n", pipe.target_uri);
     }
-    if !has("[source]") {
-        text += "[source]\n";
-    }
     if !has("[kafka]") {
         text += &format!("[kafka]\nbrokers = \"{}\"\n", pipe.brokers);
     }

@@ -1,0 +1,231 @@
+//! Opening a batch: from records to the change events that are to be applied.
+//!
+//! Pure. Decides for each record of a batch: apply, dead letter, duplicate, passed over, or stop here. A record at which the
+//! worker has to stop cuts its lane: what stands before it is still applied, nothing from it on is touched.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use common::{
+    cluster_time::ClusterTime,
+    config::types::{Ddl, DdlPolicy},
+    error::{Error, Kind},
+    event::{ChangeEvent, Operation},
+    headers::Headers,
+    namespace::{Filter, Namespace},
+};
+
+use crate::{
+    consume::{intake::Taken, record::Record},
+    dead_letter::Reason,
+    decode::{self, Poison},
+    sequence::Delivered,
+};
+
+/// A record's place in the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Which of the lanes taken.
+    pub(super) lane: usize,
+    /// Which of its records.
+    pub(super) record: usize,
+}
+
+/// A record that was decoded.
+#[derive(Debug)]
+struct Decoded<'r> {
+    place: Place,
+    headers: Headers<'r>,
+    bytes: Range<usize>,
+}
+
+/// The decoded records of a batch.
+#[derive(Debug)]
+pub(super) struct Opened<'r> {
+    arena: Vec<u8>,
+    decoded: Vec<Decoded<'r>>,
+}
+
+/// What is found while a batch is opened.
+#[derive(Debug)]
+pub(super) struct Notes {
+    /// How many of each lane's records are dealt with; fewer than all where the lane was cut.
+    pub(super) ends: Vec<usize>,
+    /// What each lane has delivered, behind its last record.
+    pub(super) delivered: Vec<Delivered>,
+    /// Records that cannot be understood or may not be applied.
+    pub(super) refused: Vec<(Place, Reason)>,
+    /// Records that had been delivered before.
+    pub(super) duplicates: u64,
+    /// Cluster time of the latest event.
+    pub(super) latest: Option<ClusterTime>,
+    /// Why the worker has to stop after this batch.
+    pub(super) stop: Option<Error>,
+}
+
+/// An event to be applied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Event<'a> {
+    pub(super) place: Place,
+    pub(super) change: ChangeEvent<'a>,
+}
+
+/// What a batch holds.
+#[derive(Debug, Default)]
+pub(super) struct Events<'a> {
+    /// In order, lane by lane.
+    pub(super) events: Vec<Event<'a>>,
+    /// Records received, by operation.
+    pub(super) operations: BTreeMap<&'a str, u64>,
+    /// Definition changes that were passed over.
+    pub(super) ignored: Vec<(&'a str, String)>,
+}
+
+/// What the opening depends on.
+#[derive(Debug)]
+pub(super) struct Policy {
+    pub(super) ddl: Ddl,
+    pub(super) filter: Filter,
+}
+
+/// Decodes what was taken.
+pub(super) fn open(taken: &[Taken]) -> (Opened<'_>, Notes) {
+    let records = taken.iter().flat_map(|taken| &taken.records);
+    let bytes: usize = records.clone().map(Record::size).sum();
+    let mut opened = Opened {
+        // As BSON about half of what it is as text.
+        arena: Vec::with_capacity(bytes / 2),
+        decoded: Vec::with_capacity(records.count()),
+    };
+    let mut notes = Notes {
+        ends: taken.iter().map(|taken| taken.records.len()).collect(),
+        delivered: taken.iter().map(|taken| taken.delivered.clone()).collect(),
+        refused: Vec::new(),
+        duplicates: 0,
+        latest: None,
+        stop: None,
+    };
+    for (lane, taken) in taken.iter().enumerate() {
+        opened.lane(lane, taken, &mut notes);
+    }
+    (opened, notes)
+}
+
+/// What a lane has delivered behind the first `end` of its records.
+pub(super) fn delivered(taken: &Taken, end: usize) -> Delivered {
+    let mut delivered = taken.delivered.clone();
+    let headers = taken.records[..end].iter().filter_map(|record| decode::headers(record).ok());
+    for sequence in headers.filter_map(|headers| headers.sequence) {
+        delivered.admit(&sequence);
+    }
+    delivered
+}
+
+impl Notes {
+    /// The lane is cut before this record.
+    fn cut(&mut self, place: Place, error: Error, taken: &Taken) {
+        self.ends[place.lane] = place.record;
+        let offset = taken.records[place.record].offset;
+        let context = format!("{}, offset {offset}: {}", taken.partition, error.context);
+        self.stop.get_or_insert(Error { context, ..error });
+    }
+
+    fn refuse(&mut self, place: Place, poison: &Poison) {
+        self.refused.push((place, Reason { kind: "poison", text: poison.to_string() }));
+    }
+}
+
+impl<'r> Opened<'r> {
+    fn lane(&mut self, lane: usize, taken: &'r Taken, notes: &mut Notes) {
+        for (record, source) in taken.records.iter().enumerate() {
+            let place = Place { lane, record };
+            if let Err(poison) = self.record(place, source, notes) {
+                if let Some(error) = decode::too_new(&poison) {
+                    return notes.cut(place, error, taken);
+                }
+                notes.refuse(place, &poison);
+            }
+        }
+    }
+
+    fn record(&mut self, place: Place, source: &'r Record, notes: &mut Notes) -> Result<(), Poison> {
+        let headers = decode::headers(source)?;
+        if headers.sequence.is_some_and(|sequence| !notes.delivered[place.lane].admit(&sequence)) {
+            notes.duplicates += 1;
+            return Ok(());
+        }
+        let bytes = decode::value(source, &headers, &mut self.arena)?;
+        self.decoded.push(Decoded { place, headers, bytes });
+        Ok(())
+    }
+
+    /// The events of the batch, up to the cuts; what is refused or cut is noted.
+    pub(super) fn events<'a>(&'a self, taken: &[Taken], policy: &Policy, notes: &mut Notes) -> Events<'a> {
+        let mut events = Events::default();
+        for Decoded { place, headers, bytes } in &self.decoded {
+            if place.record >= notes.ends[place.lane] {
+                continue;
+            }
+            match decode::event(&self.arena[bytes.clone()], headers) {
+                Err(poison) => notes.refuse(*place, &poison),
+                Ok(change) => {
+                    *events.operations.entry(change.operation.name()).or_default() += 1;
+                    match judge(&change, policy) {
+                        Judgement::Apply => {
+                            events.events.push(Event { place: *place, change });
+                        }
+                        Judgement::PassOver => {}
+                        Judgement::Ignore(ns) => events.ignored.push((change.operation.name(), ns)),
+                        Judgement::Refuse(reason) => notes.refused.push((*place, reason)),
+                        Judgement::Stop(error) => notes.cut(*place, error, &taken[place.lane]),
+                    }
+                }
+            }
+        }
+        events
+    }
+}
+
+/// What becomes of an event.
+enum Judgement {
+    Apply,
+    /// It asks for nothing.
+    PassOver,
+    /// A definition change that policy passes over, of this namespace.
+    Ignore(String),
+    Refuse(Reason),
+    Stop(Error),
+}
+
+fn judge(change: &ChangeEvent<'_>, policy: &Policy) -> Judgement {
+    let Some(names) = change.ns else { return Judgement::PassOver };
+    let ns = names.coll.map(|coll| Namespace::new(names.db, coll));
+    if change.operation.is_document_change() {
+        return match ns {
+            Some(ns) if policy.filter.carries(&ns) => Judgement::Apply,
+            Some(ns) if ns.is_internal() => Judgement::Refuse(Reason {
+                kind: "internal",
+                text: format!("{ns} is a namespace of the server's own or of Oplogue's"),
+            }),
+            _ => Judgement::PassOver,
+        };
+    }
+    let (setting, what_to_do) = match change.operation {
+        // What they did came before them, collection by collection.
+        Operation::DropDatabase | Operation::Invalidate => return Judgement::PassOver,
+        Operation::Drop => ("drop", policy.ddl.drop),
+        Operation::Rename => ("rename", policy.ddl.rename),
+        _ => ("other", policy.ddl.other),
+    };
+    let name = ns.map_or_else(|| names.db.to_owned(), |ns| ns.to_string());
+    match what_to_do {
+        DdlPolicy::Ignore => Judgement::Ignore(name),
+        DdlPolicy::Fail => Judgement::Stop(Error::new(
+            Kind::Misconfigured,
+            format!(
+                "`{}` of {name} is not applied by this version: carry it out on the target, then set worker.ddl.{setting} \
+                 to `ignore`",
+                change.operation.name()
+            ),
+        )),
+    }
+}

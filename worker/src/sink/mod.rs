@@ -1,0 +1,61 @@
+//! The sink: a batch's plan, carried out on the target.
+//!
+//! ```text
+//!   step 1 ──▸ group ──▸ commands ──▸ reply, statement by statement ─┬─ done
+//!                          ▲                                         ├─ passes by itself ──▸ again, with patience
+//!                          ├─ upserts ◂── insert of what is there ───┤
+//!                          ├─ halves  ◂── command refused whole ─────┤
+//!                          ├─ one record each ◂── folded, refused ───┤
+//!                          └──────────────                           └─ refused ──▸ dead letter with its reason
+//!   step 2 …
+//! ```
+//!
+//! Owns retries and splitting. It must not skip a failure: each statement ends as done or as refused with a reason, or the whole
+//! batch does not end. What passes by itself is retried in place without a limit; what somebody has to see to ends the
+//! worker. Guards the plan's order: a step begins when the step before is acknowledged by a majority.
+//!
+//! Everything here may be dropped at any await: a batch whose partition is gone ends so.
+
+mod bases;
+mod carry;
+mod reason;
+mod send;
+pub mod target;
+
+pub use carry::{Run, Written};
+
+use std::time::Duration;
+
+use common::{
+    error::{Error, Kind},
+    telemetry::health::Condition,
+};
+
+use crate::plan::Limits;
+
+/// Pauses before statements that the target could not take just now are sent again.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often a value that a unique index already has is tried again: another partition's batch may free it meanwhile.
+const UNIQUE_TRIES: u32 = 6;
+
+/// Writes to one target.
+#[derive(Debug)]
+pub struct Sink<T> {
+    target: T,
+    limits: Limits,
+    /// Holds while the target takes writes.
+    condition: Condition,
+}
+
+impl<T> Sink<T> {
+    /// A sink whose commands hold up to `limits`.
+    pub const fn new(target: T, limits: Limits, condition: Condition) -> Self {
+        Self { target, limits, condition }
+    }
+}
+
+/// A reply that cannot be read would mean that nobody knows what was written.
+fn unreadable(error: common::raw::Error) -> Error {
+    Error::caused(Kind::Invariant, "the target's reply cannot be read", error)
+}
