@@ -118,7 +118,8 @@ fn is_exactly(number: f64, digits: u128, exponent: i32) -> bool {
     let fraction = fraction.trim_end_matches('0');
     let zeros = "0".repeat(usize::try_from(exponent).unwrap_or(0));
     let places = usize::try_from(-exponent).unwrap_or(0);
-    fraction.len() == places && format!("{whole}{fraction}").trim_start_matches('0') == format!("{digits}{zeros}")
+    fraction.len() == places
+        && format!("{whole}{fraction}").trim_start_matches('0') == format!("{digits}{zeros}")
 }
 
 #[cfg(test)]

@@ -22,10 +22,13 @@ impl Reader {
         self.report.statistics = statistics;
         self.connected(self.report.statistics.is_connected());
         let mut intake = self.shared.intake();
-        let held: Vec<_> = intake.standings().filter_map(|lane| {
-            let held = self.report.statistics.committed(&lane.partition.topic, lane.partition.number)?;
-            Some((lane.partition.clone(), held))
-        }).collect();
+        let held: Vec<_> = intake
+            .standings()
+            .filter_map(|lane| {
+                let held = self.report.statistics.committed(&lane.partition.topic, lane.partition.number)?;
+                Some((lane.partition.clone(), held))
+            })
+            .collect();
         held.iter().for_each(|(partition, offset)| intake.committed(partition, *offset));
         let (mut full, mut bytes, mut all) = (0, 0, 0.0);
         for lane in intake.standings() {

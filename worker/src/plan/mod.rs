@@ -33,7 +33,7 @@ mod tests;
 
 pub use command::{Command, Commands, Limits, MAX_BODY_BYTES, commands};
 pub use fold::DOCUMENT_FROM;
-pub use reply::{Failure, Fault, Reply, Sort, code};
+pub use reply::{Failure, Fault, Reply, Sort};
 pub use rewrite::{Repair, Rewritten, rewrite};
 pub use steps::plan;
 

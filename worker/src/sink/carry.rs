@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::{
-    error::Result,
-    namespace::Namespace,
-    retry::Backoff,
-};
+use common::{error::Result, namespace::Namespace, retry::Backoff};
 
 use super::{
     FIRST_PAUSE, LONGEST_PAUSE, Sink, UNIQUE_TRIES, reason,
@@ -64,9 +60,10 @@ impl<T: Target> Sink<T> {
 
     async fn run(&self, run: Run<'_, '_>, options: &Options, written: &mut Written) -> Result<()> {
         let mut plan = plan::plan(run.records, options);
-        let refused = plan.refused.iter().map(|refused| {
-            (refused.record, Reason { kind: "delta", text: refused.reason.to_string() })
-        });
+        let refused = plan
+            .refused
+            .iter()
+            .map(|refused| (refused.record, Reason { kind: "delta", text: refused.reason.to_string() }));
         written.refused.extend(refused);
         for step in std::mem::take(&mut plan.steps) {
             let mut folded = Vec::new();
@@ -264,7 +261,8 @@ fn refuse(
 }
 
 fn count(group: &Group<'_>, kind: Kind, sent: usize, reply: &plan::Reply, written: &mut Written) {
-    let failures = if kind == Kind::Delete && !reply.failures.is_empty() { sent } else { reply.failures.len() };
+    let failures =
+        if kind == Kind::Delete && !reply.failures.is_empty() { sent } else { reply.failures.len() };
     let done = sent.saturating_sub(failures) as u64;
     *written.statements.entry(kind).or_default() += done;
     if matches!(kind, Kind::Update | Kind::Replace) && reply.n < done {

@@ -15,7 +15,9 @@ pub(super) fn of(fault: Fault) -> Reason {
             ("unique_index", "a unique index of the target holds a value of this document already")
         }
         (Sort::BaseDoesNotFit, _) => ("base", "the target's document is not the one that the update found"),
-        (_, code::DOCUMENT_VALIDATION_FAILURE) => ("validation", "the target's validator does not take the document"),
+        (_, code::DOCUMENT_VALIDATION_FAILURE) => {
+            ("validation", "the target's validator does not take the document")
+        }
         (_, code) if TOO_LARGE.contains(&code) => ("too_large", "the document is too large for the target"),
         _ => ("refused", "the target does not take the change"),
     };

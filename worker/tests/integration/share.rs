@@ -21,10 +21,8 @@ async fn two_workers_share_and_one_takes_over_when_the_other_leaves() {
     assert!(status.success(), "{log}");
     until("all four", async || second.metric(held) == 4.0).await;
     pipe.publish(&users, (0..400).map(|id| update(id, doc! {"updatedFields": {"age": 1}}))).await;
-    until("all updated", async || {
-        pipe.coll(&users).count_documents(doc! {"age": 1}).await.unwrap() == 400
-    })
-    .await;
+    until("all updated", async || pipe.coll(&users).count_documents(doc! {"age": 1}).await.unwrap() == 400)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
