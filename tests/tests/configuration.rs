@@ -93,8 +93,7 @@ async fn check_connect_reaches_the_services() {
         let said = said(&output);
         assert_eq!(output.status.code(), Some(0), "{said}");
         for name in names {
-            let is_reached =
-                said.lines().any(|line| line.to_lowercase().starts_with(&format!("{name}: ")));
+            let is_reached = said.lines().any(|line| line.to_lowercase().starts_with(&format!("{name}: ")));
             assert!(is_reached, "{binary:?} does not say that it reached {name}:\n{said}");
         }
     }
