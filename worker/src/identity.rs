@@ -85,7 +85,7 @@ fn finite(is_negative: bool, mut digits: u128, mut exponent: i32, out: &mut Vec<
     if digits == 0 || digits >= 10_u128.pow(34) {
         return double(0.0, out);
     }
-    while digits % 10 == 0 {
+    while digits.is_multiple_of(10) {
         (digits, exponent) = (digits / 10, exponent + 1);
     }
     let sign = if is_negative { "-" } else { "" };
