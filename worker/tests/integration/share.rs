@@ -46,3 +46,29 @@ async fn rebalances_under_load_lose_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_worker_loses_its_partitions_and_does_no_harm_when_it_wakes() {
+    let pipe = Pipe::new("frozen").await;
+    let things = pipe.events("things", 2).await;
+    let options = "[kafka.options]\n\"session.timeout.ms\" = \"6000\"\n";
+    let frozen = pipe.worker(options);
+    pipe.publish(&things, (0..100).map(|id| insert(doc! {"_id": id, "n": 0}))).await;
+    pipe.until_count(&things, 100).await;
+    frozen.signal("STOP");
+    let other = pipe.worker(options);
+    let held = "oplogue_worker_assigned_partitions";
+    until("the other has both", async || other.metric(held) == 2.0).await;
+    pipe.publish(&things, (0..100).map(|id| update(id, doc! {"updatedFields": {"n": 1}}))).await;
+    let updated = async || pipe.coll(&things).count_documents(doc! {"n": 1}).await.unwrap() == 100;
+    until("all updated", updated).await;
+    frozen.signal("CONT");
+    until("they share again", async || frozen.metric(held) == 1.0 && other.metric(held) == 1.0).await;
+    pipe.publish(&things, (0..100).map(|id| update(id, doc! {"updatedFields": {"n": 2}}))).await;
+    let updated = async || pipe.coll(&things).count_documents(doc! {"n": 2}).await.unwrap() == 100;
+    until("all updated again", updated).await;
+    until("committed to the end", async || {
+        pipe.committed(&things).into_iter().flatten().sum::<i64>() == pipe.ends(&things).iter().sum::<i64>()
+    })
+    .await;
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod event;
 pub(crate) mod process;
+pub(crate) mod proxy;
 
 use std::{
     collections::BTreeMap,
