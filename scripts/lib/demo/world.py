@@ -117,6 +117,7 @@ class World:
     def stop_services(self) -> None:
         """Ends the services and deletes their data."""
         with self.screen.waiting("stopping MongoDB and Kafka"):
+            self.sides.close()
             _end_services()
         self.is_up = False
 
