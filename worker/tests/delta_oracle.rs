@@ -11,6 +11,8 @@
 //!
 //! Needs `OPLOGUE_TEST_SOURCE_URI`, a replica set. `OPLOGUE_SEED` repeats a run, `OPLOGUE_UPDATES` says how many updates (2000).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // the lints' leave for tests ends at the `#[test]` functions
+
 mod oracle;
 
 use std::{
@@ -163,7 +165,7 @@ impl Bench {
         let updates: BTreeMap<i32, updates::Update> = before
             .iter()
             .map(|(id, bytes)| {
-                let document = Document::from_reader(&bytes.as_bytes()[..]).unwrap();
+                let document = Document::from_reader(bytes.as_bytes()).unwrap();
                 (*id, updates::update(rng, self.names, &document))
             })
             .collect();

@@ -3,6 +3,8 @@
 //!
 //! Needs `OPLOGUE_TEST_SOURCE_URI`, a replica set. `OPLOGUE_SEED` repeats a run, `OPLOGUE_UPDATES` says how many changes (2000).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // the lints' leave for tests ends at the `#[test]` functions
+
 mod oracle;
 
 use std::{collections::BTreeMap, env};
