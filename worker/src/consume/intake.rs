@@ -302,11 +302,11 @@ impl Intake {
         moved.map(|lane| (lane.partition.clone(), lane.head)).collect()
     }
 
-    /// Kafka was told an offset, or says which one it holds.
-    pub fn committed(&mut self, partition: &Partition, offset: i64) {
+    /// Kafka was told an offset, or says which one it holds; `None` when it holds none.
+    pub fn committed(&mut self, partition: &Partition, offset: Option<i64>) {
         let lane = self.lane(&partition.topic, partition.number);
         if let Some(lane) = lane.and_then(|id| self.lanes.get_mut(&id)) {
-            lane.committed = Some(offset);
+            lane.committed = offset;
         }
     }
 

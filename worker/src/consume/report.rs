@@ -22,14 +22,12 @@ impl Reader {
         self.report.statistics = statistics;
         self.connected(self.report.statistics.is_connected());
         let mut intake = self.shared.intake();
-        let held: Vec<_> = intake
-            .standings()
-            .filter_map(|lane| {
-                let held = self.report.statistics.committed(&lane.partition.topic, lane.partition.number)?;
-                Some((lane.partition.clone(), held))
-            })
-            .collect();
-        held.iter().for_each(|(partition, offset)| intake.committed(partition, *offset));
+        // A commit can be refused (a rebalance was going on): what Kafka does not hold is committed again.
+        let partitions: Vec<_> = intake.standings().map(|lane| lane.partition.clone()).collect();
+        for partition in &partitions {
+            let held = self.report.statistics.committed(&partition.topic, partition.number);
+            intake.committed(partition, held);
+        }
         let (mut full, mut bytes, mut all) = (0, 0, 0.0);
         for lane in intake.standings() {
             full += u32::from(lane.is_full);

@@ -98,7 +98,7 @@ fn head_moves_to_what_is_durable_and_what_is_not_comes_again() {
     let settled = Settled { rest, ..done(&taken) };
     intake.settle(settled);
     assert_eq!(intake.uncommitted(ids.iter().copied()), [(partition(0), 6)]);
-    intake.committed(&partition(0), 6);
+    intake.committed(&partition(0), Some(6));
     assert!(intake.uncommitted(ids.iter().copied()).is_empty());
     assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![6, 7, 8])]);
 }

@@ -1,0 +1,63 @@
+//! What is compared at the end of a test.
+
+use std::fs;
+
+use bson::RawDocument;
+
+use crate::{Pipeline, compare, history, log::parse_time, source_events, source_events::Time};
+
+impl Pipeline {
+    /// Waits until everything is through, then compares everything: the records in Kafka with the source's own change
+    /// stream, and the target with the source.
+    pub async fn check(&mut self) {
+        let last = self.applied().await;
+        self.check_history(last).await;
+        self.check_target().await;
+    }
+
+    /// Compares the records in Kafka with the source's own change stream up to `last`.
+    pub async fn check_history(&mut self, last: Time) {
+        let begin = self.beginning();
+        let mut events = source_events::between(&self.source, &self.databases, begin, last).await;
+        events.retain(|event| is_carried(event, &self.left_out));
+        let records = self.view.records().expect("Kafka answers");
+        history::is_sound(records).expect("the records are a sound history");
+        history::is_that_of(records, &events).expect("the records are the source's history");
+    }
+
+    /// Compares the target with the source.
+    pub async fn check_target(&self) {
+        let mut source = compare::contents(&self.source, &self.databases).await.expect("the source answers");
+        source.retain(|ns, _| !self.left_out.contains(ns));
+        let target = compare::contents(&self.target, &self.databases).await.expect("the target answers");
+        if let Some(differences) = compare::differences(&compare::shaped(source, &self.rules), &target) {
+            panic!("the target differs from the source: {differences}");
+        }
+    }
+
+    /// Where the stream began, as the producer's log says.
+    fn beginning(&self) -> Time {
+        let log = fs::read_to_string(self.folder().join("producer.log")).expect("the producer has a log");
+        let line = log.lines().find(|line| line.contains("first start of this slice"));
+        let time = line.and_then(|line| line.split_once("cluster_time=")?.1.split_whitespace().next());
+        time.and_then(parse_time).expect("the producer logs where it begins")
+    }
+
+    /// No log may hold a secret.
+    pub(crate) fn check_secrets(&self) {
+        for entry in fs::read_dir(self.folder()).expect("the folder is there").flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "log") {
+                let log = fs::read_to_string(entry.path()).expect("a log is text");
+                let found = self.secrets.iter().find(|secret| log.contains(*secret));
+                assert!(found.is_none(), "{} holds the secret {found:?}", entry.path().display());
+            }
+        }
+    }
+}
+
+fn is_carried(event: &RawDocument, left_out: &[String]) -> bool {
+    // Only what ends the stream (`invalidate`) has no namespace.
+    let Ok(ns) = event.get_document("ns") else { return false };
+    let db = ns.get_str("db").expect("a namespace has a database");
+    ns.get_str("coll").is_ok_and(|coll| !left_out.contains(&format!("{db}.{coll}")))
+}

@@ -1,0 +1,190 @@
+//! What lies in Kafka: committed records, read to the end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use bson::{Bson, Document};
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+    message::{BorrowedMessage, Headers as _},
+};
+
+/// A partition by topic and number.
+pub type Partition = (String, i32);
+
+/// How long reading to the end may take.
+const READ_WITHIN: Duration = Duration::from_secs(60);
+/// More than the largest record.
+const MOST_BYTES: &str = "180000000";
+
+/// A record as it was read.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Topic and partition.
+    pub partition: Partition,
+    /// Offset.
+    pub offset: i64,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value.
+    pub value: Option<Vec<u8>>,
+    /// Headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Record {
+    /// Text of a header; empty when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| std::str::from_utf8(value).expect("headers are text"))
+    }
+
+    /// Whether this is a document of the snapshot.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        self.header("snapshot") == "true"
+    }
+
+    /// The last part of the header `seq`, `slice/epoch/number`.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        let number = self.header("seq").rsplit('/').next();
+        number.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no sequence: {:?}", self.headers))
+    }
+
+    /// The cluster time, comparable.
+    #[must_use]
+    pub fn cluster_time(&self) -> (u32, u32) {
+        parse_time(self.header("ct")).unwrap_or_else(|| panic!("no cluster time: {:?}", self.headers))
+    }
+
+    /// The change event.
+    #[must_use]
+    pub fn event(&self) -> Document {
+        let value = self.value.as_deref().unwrap_or_default();
+        if self.header("format") == "bson" { from_bson(value) } else { from_json(value) }
+    }
+
+    /// The key: Extended JSON, or BSON where the text would read as something else.
+    #[must_use]
+    pub fn decoded_key(&self) -> Option<Document> {
+        let key = self.key.as_deref()?;
+        Some(if key.first() == Some(&b'{') && key.last() == Some(&b'}') {
+            from_json(key)
+        } else {
+            from_bson(key)
+        })
+    }
+}
+
+fn from_bson(bytes: &[u8]) -> Document {
+    Document::from_reader(bytes).expect("this is BSON")
+}
+
+fn from_json(text: &[u8]) -> Document {
+    let value = serde_json::from_slice::<serde_json::Value>(text).expect("this is JSON");
+    match Bson::try_from(value).expect("this is Extended JSON") {
+        Bson::Document(document) => document,
+        other => panic!("this is no document: {other:?}"),
+    }
+}
+
+/// `seconds.increment`.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<(u32, u32)> {
+    let (seconds, increment) = text.split_once('.')?;
+    Some((seconds.parse().ok()?, increment.parse().ok()?))
+}
+
+/// Some partitions, and what was read of them so far.
+pub struct Log {
+    consumer: BaseConsumer,
+    next: BTreeMap<Partition, i64>,
+    /// Every record, in the order of its partition.
+    pub records: Vec<Record>,
+}
+
+impl Log {
+    /// Nothing yet.
+    #[must_use]
+    pub fn open(brokers: &str) -> Self {
+        let consumer = client(brokers, "oplogue-e2e").create().expect("librdkafka takes these options");
+        Self { consumer, next: BTreeMap::new(), records: Vec::new() }
+    }
+
+    /// Also reads these partitions of a topic from now on.
+    pub fn follow(&mut self, topic: &str, partitions: i32) {
+        for number in 0..partitions {
+            self.next.entry((topic.to_owned(), number)).or_insert(0);
+        }
+    }
+
+    /// Reads every partition to the end it has now. Blocks.
+    ///
+    /// # Errors
+    /// When the brokers do not answer or a topic is not there (yet).
+    pub fn read(&mut self) -> Result<(), String> {
+        let topics: BTreeSet<String> = self.next.keys().map(|(topic, _)| topic.clone()).collect();
+        topics.iter().try_for_each(|topic| self.read_topic(topic))
+    }
+
+    /// One topic at a time, for the client names only the number of a partition that was read to its end.
+    fn read_topic(&mut self, topic: &str) -> Result<(), String> {
+        let mut list = TopicPartitionList::new();
+        for ((name, number), offset) in self.next.iter().filter(|((name, _), _)| name == topic) {
+            let added = list.add_partition_offset(name, *number, Offset::Offset(*offset));
+            added.map_err(|error| error.to_string())?;
+        }
+        self.consumer.assign(&list).map_err(|error| error.to_string())?;
+        let mut unread: BTreeSet<i32> = list.elements().iter().map(|element| element.partition()).collect();
+        let until = Instant::now() + READ_WITHIN;
+        while !unread.is_empty() && Instant::now() < until {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(number))) => drop(unread.remove(&number)),
+                Some(Err(error)) => return Err(format!("{topic}: {error}")),
+                Some(Ok(message)) => self.records.push(copy(&message)),
+            }
+            if let Some(last) = self.records.last() {
+                self.next.insert(last.partition.clone(), last.offset + 1);
+            }
+        }
+        if unread.is_empty() { Ok(()) } else { Err(format!("{topic} could not be read to its end")) }
+    }
+}
+
+fn copy(message: &BorrowedMessage<'_>) -> Record {
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    Record {
+        partition: (message.topic().to_owned(), message.partition()),
+        offset: message.offset(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect(),
+    }
+}
+
+/// A consumer of committed records that joins no group.
+#[must_use]
+pub fn client(brokers: &str, group: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (key, value) in [
+        ("bootstrap.servers", brokers),
+        ("group.id", group),
+        ("enable.auto.commit", "false"),
+        ("isolation.level", "read_committed"),
+        ("enable.partition.eof", "true"),
+        ("auto.offset.reset", "error"),
+        ("fetch.wait.max.ms", "10"),
+        ("receive.message.max.bytes", MOST_BYTES),
+        ("allow.auto.create.topics", "false"),
+    ] {
+        config.set(key, value);
+    }
+    config
+}

@@ -1,0 +1,121 @@
+//! The real services, by way of `scripts/stack`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use mongodb::Client;
+use serde_json::Value;
+
+/// Names the stack that the test run has started for everybody.
+pub const SHARED: &str = "OPLOGUE_TEST_STACK";
+/// The stack of a test run that nobody prepared; it is left running for the next one.
+const DEFAULT_NAME: &str = "e2e";
+
+/// Services that serve.
+#[derive(Debug)]
+pub struct Stack {
+    name: String,
+    described: Value,
+    ends_here: bool,
+}
+
+impl Stack {
+    /// The services that all tests share.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        static STACK: OnceLock<Arc<Stack>> = OnceLock::new();
+        let stack = STACK.get_or_init(|| {
+            let (name, described) = match std::env::var(SHARED) {
+                Ok(name) if !name.is_empty() => (name.clone(), stack(&["env", "--json", "--name", &name])),
+                _ => (DEFAULT_NAME.into(), stack(&["up", "--fast", "--json", "--name", DEFAULT_NAME])),
+            };
+            Arc::new(Self { name, described, ends_here: false })
+        });
+        Arc::clone(stack)
+    }
+
+    /// MongoDB with authentication, and a standalone server: shared by the tests that hold it at the same time, gone
+    /// with the last of them.
+    #[must_use]
+    pub fn with_authentication() -> Arc<Self> {
+        static STACK: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
+        let mut running = STACK.lock().unwrap_or_else(PoisonError::into_inner);
+        running.upgrade().unwrap_or_else(|| {
+            let name = format!("e2e-auth-{}", std::process::id());
+            let started = Arc::new(Self::start(name, &["--only", "source,target,standalone", "--auth"]));
+            *running = Arc::downgrade(&started);
+            started
+        })
+    }
+
+    fn start(name: String, options: &[&str]) -> Self {
+        let up = ["up", "--fast", "--json", "--name", &name];
+        let described = stack(&[&up, options].concat());
+        Self { name, described, ends_here: true }
+    }
+
+    /// Connection string of `source`, `target` or `standalone`, with the administrator's login where there is one.
+    #[must_use]
+    pub fn uri(&self, deployment: &str) -> &str {
+        self.deployment(deployment)["uri"].as_str().expect("every deployment has a connection string")
+    }
+
+    /// `host:port` of the first member of a deployment.
+    #[must_use]
+    pub fn address(&self, deployment: &str) -> &str {
+        self.deployment(deployment)["members"][0]["address"].as_str().expect("every deployment has a member")
+    }
+
+    /// The administrator's password.
+    #[must_use]
+    pub fn password(&self, deployment: &str) -> Option<&str> {
+        self.deployment(deployment)["password"].as_str()
+    }
+
+    fn deployment(&self, name: &str) -> &Value {
+        let found = &self.described["deployments"][name];
+        assert!(found.is_object(), "stack {} has no {name}", self.name);
+        found
+    }
+
+    /// Kafka's bootstrap servers.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        self.described["kafka"]["brokers"].as_str().expect("the stack has Kafka")
+    }
+
+    /// A client of a deployment, as its administrator.
+    pub async fn client(&self, deployment: &str) -> Client {
+        Client::with_uri_str(self.uri(deployment))
+            .await
+            .expect("scripts/stack prints usable connection strings")
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if self.ends_here {
+            // Whatever became of it, the test has its result already.
+            drop(command(&["down", "--name", &self.name]).stderr(Stdio::null()).status());
+        }
+    }
+}
+
+fn stack(arguments: &[&str]) -> Value {
+    let output = command(arguments).stderr(Stdio::inherit()).output().expect("scripts/stack can be started");
+    assert!(output.status.success(), "scripts/stack {} ended with {}", arguments.join(" "), output.status);
+    serde_json::from_slice(&output.stdout).expect("scripts/stack prints JSON")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(checkout().join("scripts/stack"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the checkout").to_owned()
+}

@@ -1,0 +1,144 @@
+//! What a pipeline has in Kafka: its position, its topics, its records, its workers' offsets.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+};
+use serde_json::Value;
+
+use crate::{
+    log::{self, Log, Partition, Record, parse_time},
+    waiting::ensure,
+};
+
+const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+
+/// Looks at one pipeline; everything blocks.
+pub struct View {
+    ledgers: Log,
+    events: Log,
+    dead_letters: Log,
+    group: BaseConsumer,
+    pipeline: String,
+}
+
+impl View {
+    /// The view of a pipeline by its name.
+    #[must_use]
+    pub fn new(brokers: &str, pipeline: &str) -> Self {
+        let mut ledgers = Log::open(brokers);
+        ledgers.follow(&format!("oplogue.{pipeline}.positions"), 1);
+        ledgers.follow(&format!("oplogue.{pipeline}.control"), 1);
+        let mut dead_letters = Log::open(brokers);
+        dead_letters.follow(&format!("oplogue.{pipeline}.dead-letters"), 1);
+        let group = log::client(brokers, &format!("oplogue.{pipeline}"));
+        Self {
+            ledgers,
+            events: Log::open(brokers),
+            dead_letters,
+            group: group.create().expect("librdkafka takes these options"),
+            pipeline: pipeline.to_owned(),
+        }
+    }
+
+    /// The newest value under `key` in the positions topic.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or nothing is there yet.
+    pub fn position(&mut self, key: &str) -> Result<Value, String> {
+        self.ledgers.read()?;
+        self.entries("positions").remove(key).ok_or_else(|| format!("no position `{key}` yet"))
+    }
+
+    /// The cluster time up to which everything is published.
+    ///
+    /// # Errors
+    /// As [`View::position`].
+    pub fn published(&mut self) -> Result<(u32, u32), String> {
+        let token = self.position("token")?;
+        let time = token["clusterTime"].as_str().and_then(parse_time);
+        time.ok_or_else(|| format!("a position without cluster time: {token}"))
+    }
+
+    /// Name and number of partitions of each event topic that the producer announced, by namespace.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn topics(&mut self) -> Result<BTreeMap<String, (String, i32)>, String> {
+        self.ledgers.read()?;
+        let announced = self.entries("control").into_iter().filter(|(key, _)| key.starts_with("topic/"));
+        Ok(announced.map(|(_, topic)| announcement(&topic)).collect())
+    }
+
+    fn entries(&self, ledger: &str) -> BTreeMap<String, Value> {
+        let topic = format!("oplogue.{}.{ledger}", self.pipeline);
+        let records = self.ledgers.records.iter().filter(|record| record.partition.0 == topic);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let pairs = records.filter_map(|record| {
+            let value = serde_json::from_slice(record.value.as_deref()?).expect("ledgers hold JSON");
+            Some((text(record.key.as_deref()?), value))
+        });
+        pairs.collect()
+    }
+
+    /// Every record of every event topic.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn records(&mut self) -> Result<&[Record], String> {
+        for (topic, partitions) in self.topics()?.into_values() {
+            self.events.follow(&topic, partitions);
+        }
+        self.events.read()?;
+        Ok(&self.events.records)
+    }
+
+    /// Every dead letter.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or the topic is not there.
+    pub fn dead_letters(&mut self) -> Result<&[Record], String> {
+        self.dead_letters.read()?;
+        Ok(&self.dead_letters.records)
+    }
+
+    /// Whether the workers have committed offsets behind every record.
+    ///
+    /// # Errors
+    /// Names the partitions where they have not.
+    pub fn is_applied(&mut self) -> Result<(), String> {
+        let mut ends: BTreeMap<Partition, i64> = BTreeMap::new();
+        for record in self.records()? {
+            ends.insert(record.partition.clone(), record.offset + 1);
+        }
+        let committed = self.committed(ends.keys())?;
+        let behind: Vec<_> =
+            ends.iter().filter(|(partition, end)| committed.get(partition).is_none_or(|c| c < end)).collect();
+        ensure(behind.is_empty(), || format!("not committed up to {behind:?}, but to {committed:?}"))
+    }
+
+    fn committed<'a>(
+        &self,
+        partitions: impl Iterator<Item = &'a Partition>,
+    ) -> Result<BTreeMap<Partition, i64>, String> {
+        let mut list = TopicPartitionList::new();
+        for (topic, number) in partitions {
+            list.add_partition(topic, *number);
+        }
+        let found = self.group.committed_offsets(list, REQUEST_WITHIN).map_err(|error| error.to_string())?;
+        let known = found.elements().into_iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
+            _ => None,
+        });
+        Ok(known.collect())
+    }
+}
+
+fn announcement(topic: &Value) -> (String, (String, i32)) {
+    let text =
+        |field: &str| topic[field].as_str().unwrap_or_else(|| panic!("no {field}: {topic}")).to_owned();
+    let partitions = topic["partitions"].as_i64().and_then(|n| i32::try_from(n).ok());
+    (text("ns"), (text("topic"), partitions.unwrap_or_else(|| panic!("no partitions: {topic}"))))
+}

@@ -1,0 +1,20 @@
+//! The real binaries against real services.
+//!
+//! One file for each promise to the user. Every test has a pipeline of its own (databases, topics, processes); the
+//! services are shared. Data is written in two phases, before the snapshot and while streaming, then everything is
+//! compared.
+
+mod cli;
+mod configuration;
+mod databases;
+mod ids;
+mod kills;
+mod main_job;
+mod names;
+mod namespaces;
+mod outages;
+mod poison;
+mod refusals;
+mod snapshots;
+mod starts;
+mod types;

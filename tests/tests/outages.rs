@@ -1,0 +1,63 @@
+//! Services that are not there at the start: the processes say so, wait, and work once they come.
+
+use bson::doc;
+use e2e::{DEADLINE, Pipeline, Stack, eventually, gate::Gate, waiting::ensure};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_wait_for_services_that_are_away_and_then_work() {
+    let mut pipeline = Pipeline::new("outage").await;
+    pipeline.collection("users").insert((0..50).map(|n| doc! {"_id": n})).await;
+    let [source, target, kafka] = [(); 3].map(|()| Gate::closed());
+    pipeline.settings["source"]["uri"] = json!(format!("mongodb://{}/?replicaSet=source", source.address()));
+    pipeline.settings["target"]["uri"] = json!(format!("mongodb://{}/?replicaSet=target", target.address()));
+    pipeline.settings["kafka"]["brokers"] = json!(kafka.address());
+
+    let stack = Stack::shared();
+    pipeline.start_producer().says(&["cannot reach the source", &source.address()]).await;
+    waits_for(&pipeline, "producer", "source", &source.address()).await;
+    let _source = source.open(stack.address("source"));
+    pipeline.start_worker().says(&["cannot reach the target", &target.address()]).await;
+    waits_for(&pipeline, "worker-1", "target", &target.address()).await;
+    let _target = target.open(stack.address("target"));
+
+    let waiting = format!("cannot reach Kafka at {}", kafka.address());
+    pipeline.producer().says(&[&waiting]).await;
+    pipeline.workers[0].says(&[&waiting]).await;
+    waits_for(&pipeline, "producer", "kafka", &kafka.address()).await;
+    waits_for(&pipeline, "worker-1", "kafka", &kafka.address()).await;
+    let _kafka = kafka.open(stack.brokers());
+
+    pipeline.producer().ready().await;
+    pipeline.check().await;
+    pipeline.workers[0].ready().await;
+    pipeline.close().await;
+}
+
+/// `/readyz` answers 503 and names the service, why, and where; `/livez` is content.
+async fn waits_for(pipeline: &Pipeline, process: &str, service: &str, address: &str) {
+    let all = pipeline.producer.iter().chain(&pipeline.workers);
+    let process = all.into_iter().find(|p| p.name() == process).expect("it was started");
+    eventually(format!("{} waits for {service}", process.name()), DEADLINE, async || {
+        let (status, body) = process.get("/readyz").await?;
+        let reason = serde_json::from_str::<serde_json::Value>(&body).map_err(|e| e.to_string())?;
+        let reason = reason["waiting_for"][service].as_str().unwrap_or_default().to_owned();
+        ensure(status == 503 && reason.contains(address), || format!("{status} {body}"))
+    })
+    .await;
+    let (alive, body) = process.get("/livez").await.expect("it answers");
+    assert_eq!(alive, 200, "{body}");
+}
+
+/// A process that waits is stopped like any other.
+#[tokio::test]
+async fn waiting_processes_stop_at_once() {
+    let mut pipeline = Pipeline::new("outage_stop").await;
+    let gate = Gate::closed();
+    for deployment in ["source", "target"] {
+        pipeline.settings[deployment]["uri"] = json!(format!("mongodb://{}/?replicaSet=rs", gate.address()));
+    }
+    pipeline.start_producer().says(&["cannot reach the source"]).await;
+    pipeline.start_worker().says(&["cannot reach the target"]).await;
+    pipeline.close().await;
+}

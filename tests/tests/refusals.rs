@@ -1,0 +1,113 @@
+//! Deployments that cannot be worked with: exit status 2, with what has to be changed.
+
+use std::{sync::Arc, time::Duration};
+
+use bson::{Document, doc};
+use e2e::{Pipeline, Stack, process::Process};
+use serde_json::json;
+
+/// Knowing better takes this long at most.
+const SOON: Duration = Duration::from_secs(60);
+/// The password of the users that are made here.
+const PASSWORD: &str = "a-password-of-somebody";
+
+async fn pipeline(test: &str) -> Pipeline {
+    let mut pipeline = Pipeline::on(test, Stack::with_authentication(), &Stack::shared()).await;
+    pipeline.keep_secret(PASSWORD);
+    pipeline
+}
+
+/// Ends with status 2 and says all of `texts`.
+async fn refuses(process: &mut Process, texts: &[&str]) {
+    assert_eq!(process.ended(SOON).await, Some(2), "{}", process.tail());
+    let said = process.said();
+    for text in texts {
+        assert!(said.contains(text), "no `{text}` in {said}");
+    }
+}
+
+/// The connection string of a new user of a deployment with these roles.
+async fn user(pipeline: &Pipeline, deployment: &str, name: &str, roles: Vec<Document>) -> String {
+    let client = pipeline.stack().client(deployment).await;
+    let create = doc! {"createUser": name, "pwd": PASSWORD, "roles": roles};
+    client.database("admin").run_command(create).await.expect("the administrator may create users");
+    login(pipeline.stack(), deployment, name, PASSWORD)
+}
+
+fn login(stack: &Stack, deployment: &str, name: &str, password: &str) -> String {
+    let address = stack.address(deployment);
+    let set = if deployment == "standalone" { String::new() } else { format!("&replicaSet={deployment}") };
+    format!("mongodb://{name}:{password}@{address}/?authSource=admin{set}")
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused() {
+    let mut pipeline = pipeline("wrong_password").await;
+    let stack = Stack::with_authentication();
+    for deployment in ["source", "target"] {
+        let uri = login(&stack, deployment, "admin", PASSWORD);
+        pipeline.settings[deployment]["uri"] = json!(uri);
+    }
+    refuses(pipeline.start_producer(), &["source", "uthentication"]).await;
+    refuses(pipeline.start_worker(), &["target", "uthentication"]).await;
+    pipeline.discard().await;
+}
+
+#[tokio::test]
+async fn a_missing_role_is_named() {
+    let mut pipeline = pipeline("missing_role").await;
+    let other = pipeline.also_carry("other");
+    let db = pipeline.name.clone();
+    pipeline.collection("users").insert([doc! {"_id": 1}]).await;
+    let one = vec![doc! {"role": "read", "db": &db}];
+    let uri = user(&pipeline, "source", &format!("{db}_one"), one).await;
+    // Two databases want a stream over the whole deployment.
+    pipeline.settings["source"]["uri"] = json!(uri);
+    refuses(pipeline.start_producer(), &["readAnyDatabase"]).await;
+
+    let uri = user(
+        &pipeline,
+        "source",
+        &format!("{db}_any"),
+        vec![doc! {"role": "readAnyDatabase", "db": "admin"}],
+    )
+    .await;
+    pipeline.settings["source"]["uri"] = json!(uri);
+    let uri =
+        user(&pipeline, "target", &format!("{db}_other"), vec![doc! {"role": "readWrite", "db": &other}])
+            .await;
+    pipeline.settings["target"]["uri"] = json!(uri);
+    pipeline.start_producer().ready().await;
+    refuses(pipeline.start_worker(), &["readWrite", &db]).await;
+    let producer = pipeline.producer();
+    assert_eq!(producer.stop().await, Some(0));
+    pipeline.discard().await;
+}
+
+/// The least that is asked for is enough: reading one database, writing one database.
+#[tokio::test]
+async fn the_least_roles_are_enough() {
+    let mut pipeline = pipeline("least_roles").await;
+    let db = pipeline.name.clone();
+    let roles = |role: &str| vec![doc! {"role": role, "db": &db}];
+    let source = user(&pipeline, "source", &format!("{db}_reader"), roles("read")).await;
+    let mut rights = roles("readWrite");
+    rights.push(doc! {"role": "readWrite", "db": "oplogue"});
+    let target = user(&pipeline, "target", &format!("{db}_writer"), rights).await;
+    pipeline.settings["source"]["uri"] = json!(source);
+    pipeline.settings["target"]["uri"] = json!(target);
+    pipeline.collection("users").insert((0..20).map(|n| doc! {"_id": n})).await;
+    pipeline.start(1).await;
+    pipeline.copied().await;
+    pipeline.collection("users").update(1, doc! {"$set": {"a": 1}}).await;
+    pipeline.check().await;
+    pipeline.close().await;
+}
+
+#[tokio::test]
+async fn a_standalone_source_is_refused_with_advice() {
+    let mut pipeline = pipeline("standalone").await;
+    pipeline.settings["source"]["uri"] = json!(Arc::clone(&Stack::with_authentication()).uri("standalone"));
+    refuses(pipeline.start_producer(), &["replica set", "--replSet", "rs.initiate()"]).await;
+    pipeline.discard().await;
+}
