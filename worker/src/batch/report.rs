@@ -25,7 +25,7 @@ struct Since {
     at: Instant,
     records: u64,
     misses: u64,
-    latest: ClusterTime,
+    latest: Option<ClusterTime>,
 }
 
 /// A batch that has ended well.
@@ -44,7 +44,7 @@ pub(super) struct Done<'b> {
 impl Report {
     pub(super) fn new() -> Self {
         let at = Instant::now();
-        Self { since: Mutex::new(Since { at, records: 0, misses: 0, latest: ClusterTime::default() }) }
+        Self { since: Mutex::new(Since { at, records: 0, misses: 0, latest: None }) }
     }
 
     pub(super) fn done(&self, done: &Done<'_>) {
@@ -53,7 +53,7 @@ impl Report {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         since.records += done.records;
         since.misses += misses;
-        since.latest = done.latest.unwrap_or(since.latest);
+        since.latest = done.latest.or(since.latest);
         if since.at.elapsed() >= EVERY {
             tell(&since);
             *since = Since { at: Instant::now(), records: 0, misses: 0, ..*since };
@@ -87,7 +87,7 @@ fn count(done: &Done<'_>) {
 fn tell(since: &Since) {
     #[allow(clippy::cast_precision_loss)]
     let per_second = (since.records as f64 / since.at.elapsed().as_secs_f64()).round();
-    let lag_seconds = since.latest.age(SystemTime::now()).as_secs();
+    let lag_seconds = since.latest.map(|latest| latest.age(SystemTime::now()).as_secs());
     tracing::info!(records = since.records, per_second, lag_seconds, "applied");
     if since.misses > 0 {
         tracing::warn!(

@@ -79,9 +79,13 @@ impl<'a> Again<'a> {
     }
 }
 
-/// The statements that a failure is about: a delete command has one for all its documents.
-pub(super) fn failed<'s, 'a>(sent: &'s [Statement<'a>], kind: Kind, index: usize) -> &'s [Statement<'a>] {
-    if kind == Kind::Delete { sent } else { sent.get(index..=index).unwrap_or_default() }
+/// The statements that a failure is about: a delete command has one for all its documents. `None` when there is none.
+pub(super) fn failed<'s, 'a>(
+    sent: &'s [Statement<'a>],
+    kind: Kind,
+    index: usize,
+) -> Option<&'s [Statement<'a>]> {
+    if kind == Kind::Delete { Some(sent) } else { sent.get(index..=index) }
 }
 
 #[cfg(test)]

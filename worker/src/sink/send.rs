@@ -1,5 +1,7 @@
 //! One command: sent until it is answered, its answer confirmed by a majority.
 
+use std::time::Duration;
+
 use bson::RawDocumentBuf;
 use common::{
     error::{Error, Kind, Result},
@@ -7,6 +9,7 @@ use common::{
     raw::Document,
     retry::{Backoff, retry_with},
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -15,6 +18,11 @@ use super::{
     unreadable,
 };
 use crate::plan::{Command, Fault, Reply};
+
+/// How long an answer is waited for: a server that froze or a connection that leads nowhere says nothing at all. Doubled with each
+/// attempt, for a majority may lag.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What the target said about a command.
 #[derive(Debug)]
@@ -66,13 +74,23 @@ impl<T: Target> Sink<T> {
     async fn until_it_passes<R, F: Future<Output = Result<R>>>(
         &self,
         what: &str,
-        attempt: impl FnMut() -> F,
+        mut attempt: impl FnMut() -> F,
     ) -> Result<R> {
         // Nobody cancels it: a batch that must end is dropped.
         let never = CancellationToken::new();
-        let backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-        retry_with(backoff, what, &never, &self.condition, attempt).await
+        let mut patience = PATIENCE;
+        let in_time = || {
+            let waits = patience;
+            patience = (patience * 2).min(LONGEST_PATIENCE);
+            let answer = timeout(waits, attempt());
+            async move { answer.await.unwrap_or_else(|_| Err(silent(waits))) }
+        };
+        retry_with(Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), what, &never, &self.condition, in_time).await
     }
+}
+
+fn silent(waited: Duration) -> Error {
+    Error::new(Kind::Transient, format!("no answer within {} s", waited.as_secs()))
 }
 
 fn raw(body: Vec<u8>) -> Result<RawDocumentBuf> {

@@ -1,6 +1,10 @@
 //! Writing one group of statements until each is done or refused.
 
-use common::{error::Result, namespace::Namespace, retry::Backoff};
+use common::{
+    error::{Error, Kind as ErrorKind, Result},
+    namespace::Namespace,
+    retry::Backoff,
+};
 
 use super::{
     FIRST_PAUSE, LONGEST_PAUSE, Sink, Written,
@@ -84,6 +88,7 @@ impl<'a, T: Target> Writing<'_, 'a, T> {
                 Answer::Refused(fault) if sent.len() == 1 => self.refuse(&sent[0], &reason::of(fault)),
                 Answer::Refused(_) => again.halves(sent),
                 Answer::Reply(reply) => {
+                    accounted(ns, group.kind, sent.len(), &reply)?;
                     self.count(group, sent.len(), bytes, &reply);
                     self.settle(ns, group.kind, *tries, sent, &reply, &mut again)?;
                 }
@@ -103,7 +108,8 @@ impl<'a, T: Target> Writing<'_, 'a, T> {
         again: &mut Again<'a>,
     ) -> Result<()> {
         for failure in &reply.failures {
-            let statements = failed(sent, kind, failure.index);
+            let statements = failed(sent, kind, failure.index)
+                .ok_or_else(|| unaccounted(ns, "it names a statement that was not sent"))?;
             match Verdict::of(failure.fault, kind, tries) {
                 Verdict::Stop => return Err(misconfigured(ns, failure.fault, None)),
                 Verdict::Halves if sent.len() > 1 => again.halves(statements),
@@ -151,4 +157,17 @@ impl<'a, T: Target> Writing<'_, 'a, T> {
             *inserts = (inserts.0 + sent as u64, inserts.1 + met);
         }
     }
+}
+
+/// Each document that was to be there afterwards is reported as written or as failed.
+fn accounted(ns: &Namespace, kind: Kind, sent: usize, reply: &Reply) -> Result<()> {
+    let is_exact = matches!(kind, Kind::Insert | Kind::Upsert);
+    if is_exact && reply.n + reply.failures.len() as u64 != sent as u64 {
+        return Err(unaccounted(ns, "written and failed statements are not all that were sent"));
+    }
+    Ok(())
+}
+
+fn unaccounted(ns: &Namespace, what: &str) -> Error {
+    Error::new(ErrorKind::Invariant, format!("the target's reply about {ns} does not add up: {what}"))
 }

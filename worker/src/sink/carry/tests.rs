@@ -41,6 +41,9 @@ impl Target for Script {
         let taken = doc! {"n": i32::try_from(ids(&command).len()).unwrap(), "ok": 1};
         self.sent.lock().unwrap().push(command);
         let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Ok(taken));
+        if matches!(&answer, Err(Trouble::Failed(error)) if error.context == "silent") {
+            std::future::pending::<()>().await;
+        }
         answer.map(|reply| reply.to_vec().unwrap())
     }
 
@@ -141,9 +144,10 @@ async fn insert_of_what_is_there_becomes_an_upsert_and_its_neighbours_are_not_se
 #[tokio::test(start_paused = true)]
 async fn what_passes_by_itself_is_sent_until_it_does() {
     let away = || Err(Trouble::Failed(Error::new(ErrorKind::Transient, "no primary")));
+    let silent = Err(Trouble::Failed(Error::new(ErrorKind::Transient, "silent")));
     let unconfirmed = doc! {"n": 1, "ok": 1, "writeConcernError": {"code": code::PRIMARY_STEPPED_DOWN}};
     let conflict = failures(0, [failure(0, code::WRITE_CONFLICT, "x")]);
-    let script = Script::new([away(), away(), Ok(unconfirmed), conflict]);
+    let script = Script::new([away(), silent, Ok(unconfirmed), conflict]);
     let written = carry(&script, &[image(1, 1)]).await.unwrap();
     assert_eq!(script.sent(), ["update 1"; 5]);
     assert!(written.refused.is_empty());
@@ -165,7 +169,8 @@ async fn command_refused_whole_is_halved_until_the_culprit_stands_alone() {
 async fn of_a_folded_statement_only_the_record_to_blame_is_refused() {
     let invalid = || failures(0, [failure(0, code::DOCUMENT_VALIDATION_FAILURE, "")]);
     let ok = Ok(doc! {"n": 1, "ok": 1});
-    let script = Script::new([invalid(), ok, invalid()]);
+    let first = failures(1, [failure(0, code::DOCUMENT_VALIDATION_FAILURE, "")]);
+    let script = Script::new([first, ok, invalid()]);
     let written = carry(&script, &[image(1, 10), image(2, 1), image(1, 99), image(1, 20)]).await;
     // The first command held both documents; its failure at 0 is about the three records of document 1.
     let written = written.unwrap();
@@ -218,4 +223,12 @@ async fn delta_that_is_not_exact_on_its_document_is_refused() {
     *script.documents.lock().unwrap() = vec![two_readings];
     let written = carry(&script, &[delta(1, &doc! {"a.b.$c": 5})]).await.unwrap();
     assert_eq!(refused(&written), [(0, "base")]);
+}
+
+#[tokio::test]
+async fn reply_that_does_not_add_up_ends_the_worker() {
+    for reply in [failures(1, [failure(7, code::WRITE_CONFLICT, "x")]), Ok(doc! {"n": 1, "ok": 1})] {
+        let error = carry(&Script::new([reply]), &[image(1, 1), image(2, 1)]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Invariant);
+    }
 }
