@@ -111,3 +111,20 @@ async fn a_standalone_source_is_refused_with_advice() {
     refuses(pipeline.start_producer(), &["replica set", "--replSet", "rs.initiate()"]).await;
     pipeline.discard().await;
 }
+
+/// Only the source needs a replica set.
+#[tokio::test]
+async fn a_standalone_target_is_good_enough() {
+    let mut pipeline = pipeline("standalone_target").await;
+    let stack = Stack::with_authentication();
+    pipeline.settings["target"]["uri"] = json!(stack.uri("standalone"));
+    pipeline.target = stack.client("standalone").await;
+    let collection = pipeline.collection("users");
+    collection.insert((0..20).map(|n| doc! {"_id": n, "list": [1, 2]})).await;
+    pipeline.start(1).await;
+    pipeline.copied().await;
+    collection.update(1, doc! {"$set": {"a": 1}, "$push": {"list": 3}}).await;
+    collection.delete(2).await;
+    pipeline.check().await;
+    pipeline.close().await;
+}
