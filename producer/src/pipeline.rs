@@ -147,8 +147,8 @@ pub async fn reach(config: &Config) -> Result<Vec<String>> {
     let admin = Admin::new(&config.kafka, CLIENT)?;
     blocking(move || admin.reach()).await?;
     Ok(vec![
-        format!("source: MongoDB {}, its change stream can be read", source.server.version),
-        format!("Kafka: {} answers", config.kafka.brokers),
+        format!("source: MongoDB {} reached, its change stream can be read", source.server.version),
+        format!("kafka: {} reached", config.kafka.brokers),
     ])
 }
 

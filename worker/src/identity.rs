@@ -85,7 +85,7 @@ fn finite(is_negative: bool, mut digits: u128, mut exponent: i32, out: &mut Vec<
     if digits == 0 || digits >= 10_u128.pow(34) {
         return double(0.0, out);
     }
-    while digits % 10 == 0 {
+    while digits.is_multiple_of(10) {
         (digits, exponent) = (digits / 10, exponent + 1);
     }
     let sign = if is_negative { "-" } else { "" };
@@ -118,7 +118,8 @@ fn is_exactly(number: f64, digits: u128, exponent: i32) -> bool {
     let fraction = fraction.trim_end_matches('0');
     let zeros = "0".repeat(usize::try_from(exponent).unwrap_or(0));
     let places = usize::try_from(-exponent).unwrap_or(0);
-    fraction.len() == places && format!("{whole}{fraction}").trim_start_matches('0') == format!("{digits}{zeros}")
+    fraction.len() == places
+        && format!("{whole}{fraction}").trim_start_matches('0') == format!("{digits}{zeros}")
 }
 
 #[cfg(test)]

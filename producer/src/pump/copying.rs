@@ -11,9 +11,10 @@ use common::{
     error::{Error, Kind, Result},
     mongo::Version,
     position::{CollectionCopy, SnapshotState},
+    retry::Backoff,
     telemetry::names,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::{MIB, Pump};
 use crate::snapshot::{Chunk, Outcome, Progress, Reader, catalog, resume_key};
@@ -28,6 +29,9 @@ pub(super) struct Copying {
     can_nudge: bool,
     /// Documents the collections are estimated to hold.
     estimated: u64,
+    /// Waits after rounds whose reads failed.
+    backoff: Backoff,
+    not_before: Option<Instant>,
 }
 
 /// Chunks that are being read at one cluster time.
@@ -45,7 +49,25 @@ impl Copying {
             chunk_bytes: settings.chunk_mib as usize * MIB,
             can_nudge: true,
             estimated: 0,
+            backoff: Backoff::default(),
+            not_before: None,
         }
+    }
+
+    fn may_begin(&self) -> bool {
+        self.round.is_none() && self.not_before.is_none_or(|time| time <= Instant::now())
+    }
+
+    /// Puts the next round off after a failure, longer each time.
+    fn rest_after(&mut self, failure: Option<&Error>) {
+        let Some(error) = failure else {
+            self.backoff.reset();
+            self.not_before = None;
+            return;
+        };
+        let wait = self.backoff.next().unwrap_or_default();
+        tracing::warn!(reason = error.chain(), ?wait, "a chunk could not be read and is read again");
+        self.not_before = Some(Instant::now() + wait);
     }
 }
 
@@ -84,9 +106,9 @@ impl Pump {
         Ok(())
     }
 
-    /// Begins a round, unless one is under way.
+    /// Begins a round, unless one is under way or the last one failed just now.
     pub(super) async fn begin_round(&mut self) -> Result<()> {
-        let Some(copying) = self.copying.as_mut().filter(|copying| copying.round.is_none()) else {
+        let Some(copying) = self.copying.as_mut().filter(|copying| copying.may_begin()) else {
             return Ok(());
         };
         let time = self.source.cluster_time().await?;
@@ -120,6 +142,7 @@ impl Pump {
         let Some(mut round) = self.copying.as_mut().and_then(|copying| copying.round.take()) else {
             return Ok(());
         };
+        let mut failure = None;
         while let Some(read) = round.reads.join_next().await {
             let (index, outcome) =
                 read.map_err(|error| Error::caused(Kind::Invariant, "reading a chunk panicked", error))?;
@@ -128,11 +151,14 @@ impl Pump {
                 Ok(Outcome::Gone) => self.find_again(index).await?,
                 Ok(Outcome::TooOld) => reread("too old"),
                 Err(error) if error.kind == Kind::Transient => {
-                    tracing::warn!(reason = error.chain(), "a chunk could not be read and is read again");
                     reread("transient");
+                    failure = Some(error);
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if let Some(copying) = &mut self.copying {
+            copying.rest_after(failure.as_ref());
         }
         self.end_snapshot().await
     }

@@ -13,10 +13,10 @@ use common::{
     cluster_time::ClusterTime,
     config::types::Producer,
     error::{Error, Kind, Result},
-    event::{ChangeEvent, Names},
+    event::{ChangeEvent, Names, Operation},
     namespace::Namespace,
     position::{CollectionCopy, SnapshotState},
-    raw::Document,
+    raw::{self, Document},
     telemetry::names,
 };
 use tokio::{
@@ -162,6 +162,10 @@ impl Pump {
             );
             return Ok(());
         };
+        if event.operation == Operation::Create && is_view(event.bytes)? {
+            tracing::info!(db, coll, "a view is not carried: it holds no documents");
+            return Ok(());
+        }
         match self.route(db, coll).await? {
             Some(route) => self.encoder.event(event, &route),
             None => Ok(()),
@@ -197,6 +201,18 @@ impl Pump {
         // The publisher is gone only when it has failed; its own error says why.
         self.ends.publisher.send(encoded).await.map_err(|_| Error::cancelled())
     }
+}
+
+/// Whether a `create` event is about a view (`operationDescription.viewOn`).
+fn is_view(event: Document<'_>) -> Result<bool> {
+    let description = event.get("operationDescription").map_err(unreadable)?;
+    let view_on =
+        description.and_then(|e| e.as_document()).map(|d| d.get("viewOn")).transpose().map_err(unreadable)?;
+    Ok(view_on.flatten().is_some())
+}
+
+fn unreadable(error: raw::Error) -> Error {
+    Error::caused(Kind::Invariant, "the source sent a malformed change event", error)
 }
 
 fn malformed(what: &str) -> Error {

@@ -30,6 +30,7 @@ def main(words: List[str]) -> int:
         say(f"demo: {failure}")
         return failure.exit_code
     except KeyboardInterrupt:
+        say("demo: interrupted; what it started is stopped")
         return INTERRUPTED
 
 

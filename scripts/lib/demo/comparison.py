@@ -23,12 +23,17 @@ class Difference:
     @property
     def count(self) -> int:
         """Documents that are not the same on both sides."""
-        return len(self.missing) + len(self.extra) + len(self.different)
+        return len(self.ids)
+
+    @property
+    def ids(self) -> List[Any]:
+        """The `_id`s of those."""
+        return [*self.different, *self.missing, *self.extra]
 
     def __str__(self) -> str:
         kinds = {"missing": self.missing, "extra": self.extra, "different": self.different}
         told = [f"{len(ids)} {kind} (_id {_few(ids)})" for kind, ids in kinds.items() if ids]
-        return ", ".join(told) or "none"
+        return ", ".join(told) or "no difference"
 
 
 def _few(ids: List[Any]) -> str:

@@ -6,14 +6,17 @@ import shutil
 import sys
 from typing import List
 
+from pymongo.errors import PyMongoError
+
 from stack import paths
 from stack.failure import Failure
 
 from demo.configuration import COLLECTION, DATABASE, NAMESPACE
 from demo.expectation import Unmet
+from demo.screen import cut
 from demo.world import CONFIGURATION, FOLDER, World
 
-LOG_LINES = 6
+LOG_LINES, LOG_COLUMNS = 6, 300
 USER = "{'_id': 0, 'firstname': 'Ada', 'age': 36}"
 
 
@@ -52,12 +55,26 @@ def failed(world: World, error: BaseException) -> None:
     screen.failure(expected)
     for line in seen.splitlines() or [""]:
         screen.detail(line)
+    _show_a_difference(world)
     for part in world.pipeline.parts.values():
         screen.line(f"\n   {part.name}, {'running' if part.is_running else 'ended'}; {_short(str(part.log))}")
         for line in part.tail(LOG_LINES):
-            screen.detail(line)
+            screen.line(f"     {cut(line, LOG_COLUMNS)}")
     if world.is_up:
         screen.line(f"\n   all logs and the configuration: {_short(str(FOLDER))}")
+    if world.options.keep and hasattr(world, "sides"):
+        kept(world)
+
+
+def _show_a_difference(world: World) -> None:
+    """One document that is not the same on both sides, when there is such."""
+    if not hasattr(world, "sides"):
+        return
+    try:
+        for line in world.sides.an_example():
+            world.screen.detail(line)
+    except PyMongoError as error:
+        world.screen.detail(f"the sides cannot be compared any more: {error}")
 
 
 def _kind(error: BaseException) -> str:

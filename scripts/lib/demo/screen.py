@@ -17,8 +17,8 @@ from typing import IO, Iterator, Optional
 WIDTH = 100
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAME_SECONDS = 0.1
-# Without a terminal: how long something must be waited for, and how often then, before it is told.
-QUIET_SECONDS = 2.0
+# Without a terminal: how long something must be waited for before it is told, and how often then.
+QUIET_SECONDS, REPEAT_SECONDS = 2.0, 5.0
 
 BOLD, DIM, GREEN, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 CLEAR_LINE = "\r\x1b[2K"
@@ -31,9 +31,10 @@ class Screen:
         self._out = out
         self._is_terminal = out.isatty()
         self._has_colour = self._is_terminal and not os.environ.get("NO_COLOR")
+        self._width = min(WIDTH, shutil.get_terminal_size().columns) if self._is_terminal else WIDTH
         self._lock = threading.Lock()
         self._waiting: Optional[str] = None
-        self._since = self._told = 0.0
+        self._since = self._tell_at = 0.0
         # What parts a heading from what stands before it: nothing before the first.
         self._gap = ""
 
@@ -53,7 +54,7 @@ class Screen:
 
     def detail(self, text: str = "") -> None:
         """What belongs to the line above; too long a line is cut, with a mark."""
-        self._print("     " + cut(text, WIDTH - 5))
+        self._print("     " + cut(text, self._width - 5))
 
     def line(self, text: str = "") -> None:
         """A line as it is, for copying."""
@@ -71,7 +72,7 @@ class Screen:
     def waiting(self, text: str) -> Iterator[None]:
         """While inside, shows that something is under way; what others say on standard error goes above it."""
         self._waiting, self._since = text, time.monotonic()
-        self._told = self._since
+        self._tell_at = self._since + QUIET_SECONDS
         done = threading.Event()
         drawing = threading.Thread(target=self._draw_until, args=(done,), daemon=True)
         drawing.start()
@@ -93,17 +94,16 @@ class Screen:
         while not done.wait(FRAME_SECONDS):
             if self._is_terminal:
                 self._draw()
-            elif time.monotonic() - self._told >= QUIET_SECONDS:
-                self._told = time.monotonic()
-                self.say(f"   … {self._elapsed(WIDTH - 5)}")
+            elif time.monotonic() >= self._tell_at:
+                self._tell_at += REPEAT_SECONDS
+                self.say(f"   … {self._elapsed(self._width - 5)}")
         with self._lock:
             self._erase()
 
     def _draw(self) -> None:
         frame = FRAMES[int(time.monotonic() / FRAME_SECONDS) % len(FRAMES)]
-        room = min(WIDTH, shutil.get_terminal_size().columns) - 6
         with self._lock:
-            self._out.write(CLEAR_LINE + "   " + self._painted(DIM, f"{frame} {self._elapsed(room)}") + "\r")
+            self._out.write(CLEAR_LINE + "   " + self._painted(DIM, f"{frame} {self._elapsed(self._width - 6)}") + "\r")
             self._out.flush()
 
     def _elapsed(self, room: int) -> str:
@@ -121,7 +121,7 @@ class Screen:
             self._out.flush()
 
     def _at_the_right(self, left: str, right: str, taken: int) -> str:
-        room = WIDTH - taken - len(left)
+        room = self._width - taken - len(left)
         return self._painted(DIM, right.rjust(room)) if right and room > len(right) else ""
 
     def _painted(self, colour: str, text: str) -> str:

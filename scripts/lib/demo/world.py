@@ -48,8 +48,8 @@ class World:
     """What a step needs at hand. Attributes come into being as `open_up` goes on."""
 
     stack: Stack
-    sides: Sides
     kcat: Kcat
+    sides: Sides
     _binaries: Binaries
 
     def __init__(self, options: Options, screen: Screen) -> None:
@@ -117,6 +117,7 @@ class World:
     def stop_services(self) -> None:
         """Ends the services and deletes their data."""
         with self.screen.waiting("stopping MongoDB and Kafka"):
+            self.sides.close()
             _end_services()
         self.is_up = False
 

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from stack import process
-from stack.failure import Failure
+from stack.failure import Failure, say
 from stack.process import Condition
 from stack.state import Service
 from stack.waiting import wait_for
@@ -54,6 +54,8 @@ def stop(services: list[Service]) -> None:
         _wait_gone(services, TERM_SECONDS)
     except Failure:
         for service in services:
+            if service.condition is not Condition.GONE:
+                say(f"{service.name} did not end within {TERM_SECONDS:g} s of SIGTERM and is killed")
             _send(service, signal.SIGKILL)
         _wait_gone(services, KILL_SECONDS)
 

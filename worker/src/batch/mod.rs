@@ -175,10 +175,8 @@ impl<T: Target> Parts<T> {
             (partition, &records[place.record], (*reason).clone())
         };
         let letters: Vec<_> = refused.iter().map(letter).collect();
-        let letters: Vec<_> = letters
-            .iter()
-            .map(|(partition, record, reason)| Letter { partition, record, reason })
-            .collect();
+        let letters: Vec<_> =
+            letters.iter().map(|(partition, record, reason)| Letter { partition, record, reason }).collect();
         self.dead_letters.write(&letters, &CancellationToken::new()).await
     }
 }

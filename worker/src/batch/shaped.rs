@@ -105,7 +105,12 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
 }
 
 impl<'a> Shaped<'a> {
-    fn event(&mut self, event: &Event<'a>, names: &Names<'a, '_>, writer: &mut Writer) -> Result<(), Unclear> {
+    fn event(
+        &mut self,
+        event: &Event<'a>,
+        names: &Names<'a, '_>,
+        writer: &mut Writer,
+    ) -> Result<(), Unclear> {
         let change = &event.change;
         let Some((ns, id)) = change.ns.zip(id_of(change)?) else { return Ok(()) };
         let namespace = names.numbers[&(ns.db, ns.coll.unwrap_or_default())];
@@ -168,7 +173,11 @@ impl<'a> Shaped<'a> {
     }
 }
 
-fn whole<'b>(entry: &Entry<'_>, document: Document<'b>, inserts: &impl Fn(NamespaceId) -> bool) -> Change<'b> {
+fn whole<'b>(
+    entry: &Entry<'_>,
+    document: Document<'b>,
+    inserts: &impl Fn(NamespaceId) -> bool,
+) -> Change<'b> {
     if entry.is_new && inserts(entry.namespace) { Change::Insert(document) } else { Change::Image(document) }
 }
 

@@ -38,19 +38,25 @@ pub(super) fn starts(
     let committed = consumer
         .committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
         .map_err(|error| failed("cannot look the committed offsets up", error))?;
-    committed.elements().into_iter().map(|element| {
-        let partition = Partition { topic: element.topic().into(), number: element.partition() };
-        element.error().map_err(|error| failed(format!("cannot tell the offset of {partition}"), error))?;
-        let committed = match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        let ends = consumer
-            .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
-            .map_err(|error| failed(format!("cannot look the ends of {partition} up"), error))?;
-        let at = first(&partition, committed, ends)?;
-        Ok(Start { partition, at, committed })
-    }).collect()
+    committed
+        .elements()
+        .into_iter()
+        .map(|element| {
+            let partition = Partition { topic: element.topic().into(), number: element.partition() };
+            element
+                .error()
+                .map_err(|error| failed(format!("cannot tell the offset of {partition}"), error))?;
+            let committed = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            let ends = consumer
+                .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
+                .map_err(|error| failed(format!("cannot look the ends of {partition} up"), error))?;
+            let at = first(&partition, committed, ends)?;
+            Ok(Start { partition, at, committed })
+        })
+        .collect()
 }
 
 /// The offset to read first, between the log's ends `(low, high)`.
@@ -75,9 +81,9 @@ fn first(partition: &Partition, committed: Option<i64>, (low, high): (i64, i64))
 
 /// The assignment with each partition's first offset.
 pub(super) fn assignment(starts: &[Start]) -> TopicPartitionList {
-    let offsets = starts.iter().map(|start| {
-        (start.partition.topic.to_string(), start.partition.number, Offset::Offset(start.at))
-    });
+    let offsets = starts
+        .iter()
+        .map(|start| (start.partition.topic.to_string(), start.partition.number, Offset::Offset(start.at)));
     offsets.collect()
 }
 
@@ -97,7 +103,10 @@ mod tests {
         for (committed, ends) in [(3, (4, 9)), (10, (0, 9))] {
             let error = at(Some(committed), ends).unwrap_err();
             assert_eq!(error.kind, Kind::PositionLost);
-            assert!(error.context.contains("t[3]") && error.context.contains(&committed.to_string()), "{error}");
+            assert!(
+                error.context.contains("t[3]") && error.context.contains(&committed.to_string()),
+                "{error}"
+            );
         }
     }
 }

@@ -54,9 +54,10 @@ impl Reader {
         }
         let wanted = offsets(&heads);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            let held = self.consumer.commit(&wanted, CommitMode::Async).and_then(|()| {
-                self.consumer.committed_offsets(wanted.clone(), left.min(REQUEST_TIMEOUT))
-            });
+            let held = self
+                .consumer
+                .commit(&wanted, CommitMode::Async)
+                .and_then(|()| self.consumer.committed_offsets(wanted.clone(), left.min(REQUEST_TIMEOUT)));
             match held {
                 Ok(held) if held == wanted => return,
                 held => tracing::debug!(?held, ?wanted, "a commit was not taken yet"),
@@ -83,8 +84,8 @@ impl Reader {
 }
 
 fn offsets(heads: &[(Partition, i64)]) -> TopicPartitionList {
-    let offsets = heads.iter().map(|(partition, offset)| {
-        (partition.topic.to_string(), partition.number, Offset::Offset(*offset))
-    });
+    let offsets = heads
+        .iter()
+        .map(|(partition, offset)| (partition.topic.to_string(), partition.number, Offset::Offset(*offset)));
     offsets.collect()
 }

@@ -141,7 +141,8 @@ impl ConsumerContext for Context {
     ) {
         let assign = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Relaxed) {
-            let answer = if assign { consumer.incremental_assign(partitions) } else { give_up(consumer, partitions) };
+            let answer =
+                if assign { consumer.incremental_assign(partitions) } else { give_up(consumer, partitions) };
             tracing::debug!(?answer, assign, "rebalance while closing");
             return;
         }

@@ -24,7 +24,9 @@ use rdkafka::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{client, context::Context, rebalance::Change, record::Record, report::Report, shared::Shared, tap::Tap};
+use super::{
+    client, context::Context, rebalance::Change, record::Record, report::Report, shared::Shared, tap::Tap,
+};
 
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);
@@ -120,7 +122,8 @@ impl Reader {
             Some(Err(error)) => self.trouble(error).map(|()| true),
             // Every partition is parted from the common queue before it is assigned.
             Some(Ok(record)) => {
-                let context = format!("{}[{}] came out of the common queue", record.topic(), record.partition());
+                let context =
+                    format!("{}[{}] came out of the common queue", record.topic(), record.partition());
                 Err(Error::new(Kind::Invariant, context))
             }
         }
@@ -168,7 +171,9 @@ impl Reader {
                 tracing::warn!(reason = error.chain(), "while draining");
             }
             if !is_cancelled && Instant::now() > cancel_at {
-                tracing::warn!("what is in flight did not end in time and is given up; it will be done again");
+                tracing::warn!(
+                    "what is in flight did not end in time and is given up; it will be done again"
+                );
                 lanes.iter().for_each(|lane| self.shared.intake().cancel(*lane));
                 is_cancelled = true;
             }

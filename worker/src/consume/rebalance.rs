@@ -80,7 +80,10 @@ impl Reader {
             }
             Some(Change::Assign { partitions, .. }) => self.assign(partitions),
             Some(Change::Revoke { partitions, lanes, .. }) if self.consumer.assignment_lost() => {
-                tracing::warn!(partitions = lanes.len(), "partitions lost: the group went on without this worker");
+                tracing::warn!(
+                    partitions = lanes.len(),
+                    "partitions lost: the group went on without this worker"
+                );
                 self.release(&partitions, &lanes)
             }
             Some(Change::Revoke { partitions, lanes, until, is_cancelled }) => {
@@ -101,7 +104,9 @@ impl Reader {
     /// Cancels what has not ended in time.
     fn hurry(&self, lanes: &[LaneId], until: Instant, is_cancelled: bool) -> (Instant, bool) {
         if !is_cancelled && Instant::now() > until {
-            tracing::warn!("a batch of revoked partitions did not end in time and is given up; the next owner redoes it");
+            tracing::warn!(
+                "a batch of revoked partitions did not end in time and is given up; the next owner redoes it"
+            );
             lanes.iter().for_each(|lane| self.shared.intake().cancel(*lane));
             return (Instant::now(), true);
         }

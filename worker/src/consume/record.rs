@@ -26,13 +26,7 @@ impl Record {
     pub fn copy(message: &BorrowedMessage<'_>) -> Self {
         let headers = message.headers();
         let pairs = headers.into_iter().flat_map(|headers| headers.iter()).map(|h| (h.key, h.value));
-        Self::new(
-            message.offset(),
-            message.timestamp().to_millis(),
-            message.key(),
-            message.payload(),
-            pairs,
-        )
+        Self::new(message.offset(), message.timestamp().to_millis(), message.key(), message.payload(), pairs)
     }
 
     /// A record from its parts.

@@ -27,7 +27,12 @@ impl Shared {
     /// An intake without lanes; each lane will buffer up to `lane_bytes`.
     #[must_use]
     pub fn new(lane_bytes: usize) -> Self {
-        Self { intake: Mutex::new(Intake::new(lane_bytes)), ready: Notify::new(), reader: OnceLock::new(), applied: AtomicU64::new(0) }
+        Self {
+            intake: Mutex::new(Intake::new(lane_bytes)),
+            ready: Notify::new(),
+            reader: OnceLock::new(),
+            applied: AtomicU64::new(0),
+        }
     }
 
     /// Takes a batch; empty when nothing is ready.

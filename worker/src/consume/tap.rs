@@ -78,8 +78,9 @@ impl Tap {
         self.flowing.fetch_or(more, Ordering::AcqRel);
         if !scratch.is_empty() {
             let pushed = shared.intake().push(self.lane, scratch);
-            let wanted = pushed
-                .map_err(|error| Error::caused(Kind::Invariant, "Kafka's order within a partition broke", error))?;
+            let wanted = pushed.map_err(|error| {
+                Error::caused(Kind::Invariant, "Kafka's order within a partition broke", error)
+            })?;
             if wanted {
                 shared.wake_applier();
             }

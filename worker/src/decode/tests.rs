@@ -38,7 +38,8 @@ fn poison(value: &[u8], headers: &[(&str, &[u8])]) -> Poison {
 #[test]
 fn both_formats_give_the_same_event() {
     let event = insert();
-    let ours = [("v", b"1".as_slice()), ("ns", b"test.a.b"), ("op", b"insert"), ("ct", b"7.1"), ("seq", b"rs0/1/9")];
+    let ours =
+        [("v", b"1".as_slice()), ("ns", b"test.a.b"), ("op", b"insert"), ("ct", b"7.1"), ("seq", b"rs0/1/9")];
     assert_eq!(decoded(&record(&text(&event), &ours)).unwrap(), event.to_vec().unwrap());
     let bson = event.to_vec().unwrap();
     let with_format = [&ours[..], &[("format", b"bson".as_slice())]].concat();

@@ -18,6 +18,7 @@
 //! connections, in commands of any size; the next step begins when the step before is durable. Groups stand in the order delete,
 //! update, replacement, insert, which frees a unique value before it is taken again.
 
+pub mod code;
 mod command;
 pub mod delta;
 mod fold;
@@ -32,7 +33,7 @@ mod tests;
 
 pub use command::{Command, Commands, Limits, MAX_BODY_BYTES, commands};
 pub use fold::DOCUMENT_FROM;
-pub use reply::{Failure, Fault, Reply, Sort, code};
+pub use reply::{Failure, Fault, Reply, Sort};
 pub use rewrite::{Repair, Rewritten, rewrite};
 pub use steps::plan;
 

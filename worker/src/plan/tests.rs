@@ -54,8 +54,10 @@ fn planned(changes: &[(Bson, Given)], fold: bool, check: impl FnOnce(&Plan<'_>))
     check(&plan(&records, &Options { fold, ..Options::default() }));
 }
 
-/// The plan as kinds and records, step by step.
-fn outline(plan: &Plan<'_>) -> Vec<Vec<(Kind, Vec<usize>)>> {
+/// Kinds and records, step by step.
+type Outline = Vec<Vec<(Kind, Vec<usize>)>>;
+
+fn outline(plan: &Plan<'_>) -> Outline {
     let step = |step: &super::Step<'_>| {
         let statements =
             step.groups.iter().flat_map(|group| group.statements.iter().map(|s| (group.kind, s)));
@@ -73,7 +75,7 @@ fn changes_of_one_document_fold_as_the_table_says() {
     let image = || Image(doc! {"_id": 1, "a": 1});
     let insert = || Insert(doc! {"_id": 1, "a": 1});
     let foreign = || Delta(doc! {"updatedFields": {"a.b.c": 1}, "disambiguatedPaths": {}});
-    let cases: Vec<(Vec<Given>, Vec<Vec<(Kind, Vec<usize>)>>)> = vec![
+    let cases: Vec<(Vec<Given>, Outline)> = vec![
         (vec![insert()], vec![vec![(Kind::Insert, vec![0])]]),
         (vec![insert(), set("b"), set("c")], vec![vec![(Kind::Insert, vec![0, 1, 2])]]),
         (vec![insert(), image()], vec![vec![(Kind::Insert, vec![0, 1])]]),

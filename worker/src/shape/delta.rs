@@ -7,7 +7,7 @@ use common::{
 
 use super::{
     Shaper,
-    machine::{State, Verdict},
+    machine::{Machine, State, Verdict},
 };
 use crate::path;
 
@@ -145,13 +145,13 @@ impl Shaper {
             Some(None) => {
                 Err(raw::Error::Unexpected { field: "disambiguatedPaths", expected: "array" }.into())
             }
-            None => Ok(self.machine.walk(self.machine.root(), path::components(path))),
+            None => Ok(self.machine.walk(Machine::ROOT, path::components(path))),
         }
     }
 
     /// The verdict where every dot may be part of a name.
     fn unclear_verdict(&self, path: &[u8]) -> Result<Verdict, Unclear> {
-        let (mut verdict, mut at) = (Verdict::Into(self.machine.root()), 0);
+        let (mut verdict, mut at) = (Verdict::Into(Machine::ROOT), 0);
         for component in path::components(path) {
             verdict = match verdict {
                 Verdict::Into(state) if self.machine.has_dotted_start(state, &path[at..]) => {
@@ -168,7 +168,7 @@ impl Shaper {
 
     /// The verdict where the server says which names the path is made of.
     fn component_verdict(&self, components: Document<'_>) -> Result<Verdict, Unclear> {
-        let mut verdict = Verdict::Into(self.machine.root());
+        let mut verdict = Verdict::Into(Machine::ROOT);
         for component in components.elements() {
             let component = component?;
             verdict = match verdict {

@@ -13,10 +13,14 @@ use crate::plan::delta::{
     model::{self, Names},
 };
 
+/// A name that documents have at the top, then names and numbers that they have below.
 fn rule_path() -> impl Strategy<Value = String> {
-    let names = ["a", "b", "c", "d", "0", "1", "10", "x", "a\\.b", "x\\.y\\.z"];
-    proptest::collection::vec(proptest::sample::select(names.to_vec()), 1..4)
-        .prop_map(|names| names.join("."))
+    let top = proptest::sample::select(vec!["a", "b", "c", "x", "a\\.b", "x\\.y\\.z"]);
+    let below = proptest::sample::select(vec!["a", "b", "0", "1", "10"]);
+    (top, proptest::collection::vec(below, 0..3)).prop_map(|(top, below)| {
+        let names: Vec<_> = std::iter::once(top).chain(below).collect();
+        names.join(".")
+    })
 }
 
 /// Rules, without those that contradict each other.
@@ -102,6 +106,43 @@ proptest! {
                 prop_assert!(!denied(element.unwrap().name_str().unwrap()));
             }
         }
+    }
+}
+
+#[test]
+fn the_square_closes_where_places_could_shift() {
+    use bson::doc;
+    // (allow, deny, document, delta)
+    let cases: [(&[&str], &[&str], Document, Document); 8] = [
+        (&[], &["a.0"], doc! {"a": [1, 2]}, doc! {"updatedFields": {"a.1": 5}}),
+        (&[], &["a.0"], doc! {"a": []}, doc! {"updatedFields": {"a.0": 5, "a.1": 6}}),
+        (&["a.b"], &[], doc! {"a": [1, {"b": 1}, {"c": 1}]}, doc! {"updatedFields": {"a.2.b": 5, "a.3": 6}}),
+        (&["a.b"], &[], doc! {"a": [1, 2, 3]}, doc! {"truncatedArrays": [{"field": "a", "newSize": 1}]}),
+        (&["a.b", "z"], &[], doc! {"a": 5, "z": 1}, doc! {"updatedFields": {"a": {"b": 1, "c": 2}}}),
+        (&["a.b", "z"], &[], doc! {"a": {"b": 1}, "z": 1}, doc! {"updatedFields": {"a": 7}}),
+        (
+            &["a.b"],
+            &[],
+            doc! {"a": {"0": {"c": 1}}},
+            doc! {"updatedFields": {"a.0.b": 7, "a.0.c": 8, "a.1": {"b": 9}}},
+        ),
+        (&["a"], &["a.b"], doc! {"a": {"b": {"c": 1}}}, doc! {"updatedFields": {"a.b.c": 7}}),
+    ];
+    for (allow, deny, document, description) in cases {
+        let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        let rules = FieldRules { namespace: "*.*".to_owned(), allow: own(allow), deny: own(deny) };
+        let rules = Rules::compile(&[rules]).unwrap();
+        let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
+        let event =
+            doc! {"_id": {}, "operationType": "update", "updateDescription": &description}.to_vec().unwrap();
+        let delta = model::description(&event);
+        let before = shaped(shaper, &document);
+        let after = match shaper.delta(&delta).unwrap() {
+            Shaped::Delta(delta) => updated(&before, &delta.view()),
+            Shaped::Nothing => Ok(before),
+        };
+        let post = updated(&document, &delta).unwrap();
+        assert_eq!(after, Ok(shaped(shaper, &post)), "{allow:?} {deny:?} {document} {description}");
     }
 }
 

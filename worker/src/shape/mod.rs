@@ -32,6 +32,7 @@
 //! Rules are compiled once ([`Rules::compile`]) into one small automaton per namespace pattern; a namespace without rules has
 //! no [`Shaper`] and costs one lookup, which the caller keeps.
 
+mod build;
 mod compile;
 mod delta;
 mod document;

@@ -24,7 +24,11 @@ const MOST: usize = 1000;
 impl<T: Target> Sink<T> {
     /// Reads the documents of as many statements as fit the budget and applies the deltas; gives what comes of them, and the
     /// statements that are left.
-    pub(super) async fn rewrite<'a>(&self, ns: &Namespace, mut group: Group<'a>) -> Result<(Rewritten<'a>, Group<'a>)> {
+    pub(super) async fn rewrite<'a>(
+        &self,
+        ns: &Namespace,
+        mut group: Group<'a>,
+    ) -> Result<(Rewritten<'a>, Group<'a>)> {
         let mut rest = group.statements.split_off(group.statements.len().min(MOST));
         let found = self.read(ns, find(&ns.coll, &group.statements), BUDGET).await?;
         let bases = Bases::of(&found.documents)?;
@@ -47,7 +51,8 @@ struct Bases<'d> {
 
 impl<'d> Bases<'d> {
     fn of(documents: &'d [RawDocumentBuf]) -> Result<Self> {
-        let malformed = |error| Error::caused(ErrorKind::Invariant, "the target holds a malformed document", error);
+        let malformed =
+            |error| Error::caused(ErrorKind::Invariant, "the target holds a malformed document", error);
         let mut places = HashMap::with_capacity(documents.len());
         for (place, document) in documents.iter().enumerate() {
             let id = Document::new(document.as_bytes()).and_then(|document| document.get("_id"));

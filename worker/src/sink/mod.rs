@@ -16,11 +16,13 @@
 //!
 //! Everything here may be dropped at any await: a batch whose partition is gone ends so.
 
+mod again;
 mod bases;
 mod carry;
 mod reason;
 mod send;
 pub mod target;
+mod write;
 
 pub use carry::{Run, Written};
 
@@ -36,8 +38,6 @@ use crate::plan::Limits;
 /// Pauses before statements that the target could not take just now are sent again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How often a value that a unique index already has is tried again: another partition's batch may free it meanwhile.
-const UNIQUE_TRIES: u32 = 6;
 
 /// Writes to one target.
 #[derive(Debug)]

@@ -36,10 +36,13 @@ impl<T: Target> Sink<T> {
                 Err(Trouble::Refused(fault)) => return Ok(Answer::Refused(fault)),
                 Err(Trouble::Failed(error)) => return Err(error),
             };
-            let reply = Document::new(&reply).and_then(|reply| Reply::parse(reply, kind)).map_err(unreadable)?;
+            let reply =
+                Document::new(&reply).and_then(|reply| Reply::parse(reply, kind)).map_err(unreadable)?;
             match reply.unconfirmed {
                 // What was done may be rolled back; doing it again does no harm.
-                Some(fault) => Err(Error::caused(Kind::Transient, "no majority has confirmed the write", fault)),
+                Some(fault) => {
+                    Err(Error::caused(Kind::Transient, "no majority has confirmed the write", fault))
+                }
                 None => Ok(Answer::Reply(reply)),
             }
         })
@@ -52,7 +55,9 @@ impl<T: Target> Sink<T> {
         self.until_it_passes(&format!("read {ns}"), async || {
             self.target.find(ns, body.clone(), budget).await.map_err(|trouble| match trouble {
                 Trouble::Failed(error) => error,
-                Trouble::Refused(fault) => Error::caused(Kind::Invariant, "the target refuses a `find`", fault),
+                Trouble::Refused(fault) => {
+                    Error::caused(Kind::Invariant, "the target refuses a `find`", fault)
+                }
             })
         })
         .await

@@ -40,7 +40,8 @@ async fn each_kind_of_change_arrives_exactly() {
     let pipe = Pipe::new("kinds").await;
     let things = pipe.events("things", 1).await;
     let _worker = pipe.worker("");
-    let start = doc! {"_id": 1, "a": 1, "list": [1, 2, 3, 4], "deep": {"x": {"y": 1}}, "gone": true, "a.b": 1};
+    let start =
+        doc! {"_id": 1, "a": 1, "list": [1, 2, 3, 4], "deep": {"x": {"y": 1}}, "gone": true, "a.b": 1};
     pipe.publish(&things, [insert(start.clone())]).await;
     pipe.until_is(&things, 1, &start).await;
     pipe.publish(
@@ -51,7 +52,8 @@ async fn each_kind_of_change_arrives_exactly() {
         ],
     )
     .await;
-    let changed = doc! {"_id": 1, "a": 2_i64, "list": [9, 2], "deep": {"x": {"y": "z"}}, "a.b": 1, "new": {"n": null}};
+    let changed =
+        doc! {"_id": 1, "a": 2_i64, "list": [9, 2], "deep": {"x": {"y": "z"}}, "a.b": 1, "new": {"n": null}};
     pipe.until_is(&things, 1, &changed).await;
     let replaced = doc! {"_id": 1, "only": "this"};
     pipe.publish(&things, [replace(replaced.clone())]).await;

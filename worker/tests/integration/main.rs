@@ -9,3 +9,4 @@ mod refuse;
 mod restart;
 mod share;
 mod support;
+mod target;

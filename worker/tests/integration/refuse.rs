@@ -22,7 +22,8 @@ async fn corrupt_record_becomes_a_dead_letter_and_the_rest_flows() {
     assert_eq!(letters[0].headers["dead.offset"], "1");
     assert!(letters[0].headers["dead.reason"].contains("Extended JSON"), "{:?}", letters[0].headers);
     assert_eq!(letters[1].value, None);
-    until("two dead letters counted", async || worker.metric("oplogue_worker_dead_letters_total") >= 2.0).await;
+    until("two dead letters counted", async || worker.metric("oplogue_worker_dead_letters_total") >= 2.0)
+        .await;
     until("all committed", async || pipe.committed(&users) == [Some(4)]).await;
 }
 
@@ -30,11 +31,7 @@ async fn corrupt_record_becomes_a_dead_letter_and_the_rest_flows() {
 async fn document_that_the_target_refuses_becomes_a_dead_letter_and_its_neighbours_pass() {
     let pipe = Pipe::new("validator").await;
     let users = pipe.events("users", 1).await;
-    pipe.target
-        .create_collection(&users.ns.coll)
-        .validator(doc! {"age": {"$lt": 30}})
-        .await
-        .unwrap();
+    pipe.target.create_collection(&users.ns.coll).validator(doc! {"age": {"$lt": 30}}).await.unwrap();
     let index = mongodb::IndexModel::builder().keys(doc! {"email": 1});
     let index = index.options(mongodb::options::IndexOptions::builder().unique(true).build()).build();
     pipe.coll(&users).create_index(index).await.unwrap();

@@ -21,10 +21,8 @@ async fn two_workers_share_and_one_takes_over_when_the_other_leaves() {
     assert!(status.success(), "{log}");
     until("all four", async || second.metric(held) == 4.0).await;
     pipe.publish(&users, (0..400).map(|id| update(id, doc! {"updatedFields": {"age": 1}}))).await;
-    until("all updated", async || {
-        pipe.coll(&users).count_documents(doc! {"age": 1}).await.unwrap() == 400
-    })
-    .await;
+    until("all updated", async || pipe.coll(&users).count_documents(doc! {"age": 1}).await.unwrap() == 400)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,6 +43,32 @@ async fn rebalances_under_load_lose_nothing() {
     }
     until("every document at the last round", async || {
         pipe.coll(&things).count_documents(doc! {"n": 6}).await.unwrap() == 300
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_worker_loses_its_partitions_and_does_no_harm_when_it_wakes() {
+    let pipe = Pipe::new("frozen").await;
+    let things = pipe.events("things", 2).await;
+    let options = "[kafka.options]\n\"session.timeout.ms\" = \"6000\"\n";
+    let frozen = pipe.worker(options);
+    pipe.publish(&things, (0..100).map(|id| insert(doc! {"_id": id, "n": 0}))).await;
+    pipe.until_count(&things, 100).await;
+    frozen.signal("STOP");
+    let other = pipe.worker(options);
+    let held = "oplogue_worker_assigned_partitions";
+    until("the other has both", async || other.metric(held) == 2.0).await;
+    pipe.publish(&things, (0..100).map(|id| update(id, doc! {"updatedFields": {"n": 1}}))).await;
+    let updated = async || pipe.coll(&things).count_documents(doc! {"n": 1}).await.unwrap() == 100;
+    until("all updated", updated).await;
+    frozen.signal("CONT");
+    until("they share again", async || frozen.metric(held) == 1.0 && other.metric(held) == 1.0).await;
+    pipe.publish(&things, (0..100).map(|id| update(id, doc! {"updatedFields": {"n": 2}}))).await;
+    let updated = async || pipe.coll(&things).count_documents(doc! {"n": 2}).await.unwrap() == 100;
+    until("all updated again", updated).await;
+    until("committed to the end", async || {
+        pipe.committed(&things).into_iter().flatten().sum::<i64>() == pipe.ends(&things).iter().sum::<i64>()
     })
     .await;
 }

@@ -22,12 +22,12 @@ DEAD_LETTERS = f"oplogue.{PIPELINE}.dead-letters"
 def show(world: World) -> None:
     """Kills amid writes, starts again, compares, and reads the whole topic once more."""
     world.heading("4  SIGKILL amid writes")
-    writes = _writes(world.generator, [one["_id"] for one in world.sides.source.find({}, {"_id": 1}).sort("_id", 1)])
-    half = len(writes) // 2
-    _write(world, writes[:half])
+    planned = writes(world.generator, [one["_id"] for one in world.sides.source.find({}, {"_id": 1}).sort("_id", 1)])
+    half = len(planned) // 2
+    _write(world, planned[:half])
     killed = _kill(world)
-    _write(world, writes[half:])
-    world.seen(f"{killed} killed; {half} writes just before, {len(writes) - half} while gone")
+    _write(world, planned[half:])
+    world.seen(f"{killed} killed; {half} writes just before, {len(planned) - half} while gone")
     for name in KILLED:
         world.pipeline.start_again(name)
     counts = world.eventually("the writes made meanwhile arrive", world.sides.look)
@@ -45,24 +45,23 @@ def _kill(world: World) -> str:
     return " and ".join(told)
 
 
-def _write(world: World, writes: List[Any]) -> None:
-    done = world.sides.source.bulk_write(writes)
+def _write(world: World, some: List[Any]) -> None:
+    done = world.sides.source.bulk_write(some)
     world.changes += done.inserted_count + done.modified_count + done.deleted_count
 
 
-def _writes(generator: Generator, there: List[int]) -> List[Any]:
+def writes(generator: Generator, there: List[int]) -> List[Any]:
     """A mixture, in an order by chance: what is inserted is new, everything else is about somebody who is there."""
-    chosen = generator.some(there, 30)
-    deleted, replaced, others = chosen[::6], chosen[1::6], chosen[2::6] + chosen[3::6] + chosen[4::6] + chosen[5::6]
+    chosen = generator.shuffled(generator.some(there, 30))
+    deleted, replaced, others = chosen[:5], chosen[5:10], chosen[10:]
     newcomers = generator.users_with_sex(30, FIRST_NEWCOMER)
-    people = generator.users_with_sex(len(there) + 1, 0)
-    writes: List[Any] = [InsertOne(one) for one in newcomers]
-    writes += [DeleteOne({"_id": number}) for number in deleted]
-    writes += [ReplaceOne({"_id": number}, {**next(people), "_id": number}) for number in replaced]
-    writes += [UpdateOne({"_id": number}, {"$set": {"age": generator.age()}}) for number in others]
-    writes += [UpdateOne({"_id": number}, {"$push": {"tags": "late"}}) for number in others]
-    writes += [UpdateOne({"_id": number}, {"$unset": {"sex": ""}, "$set": {"email": f"{number}@example.org"}}) for number in others]
-    return generator.shuffled(writes)
+    mixed: List[Any] = [InsertOne(one) for one in newcomers]
+    mixed += [DeleteOne({"_id": number}) for number in deleted]
+    mixed += [ReplaceOne({"_id": number}, person) for number in replaced for person in generator.users_with_sex(1, number)]
+    mixed += [UpdateOne({"_id": number}, {"$set": {"age": generator.age()}}) for number in others]
+    mixed += [UpdateOne({"_id": number}, {"$push": {"tags": "late"}}) for number in others]
+    mixed += [UpdateOne({"_id": number}, {"$unset": {"sex": ""}, "$set": {"email": f"{number}@example.org"}}) for number in others]
+    return generator.shuffled(mixed)
 
 
 def _audit(world: World) -> None:

@@ -38,7 +38,7 @@ def show(world: World) -> None:
         changed = change()
         require(what, [] if changed else ["nothing changed at the source"])
         world.changes += changed
-        world.eventually(f"the target follows: {what}", world.sides.look)
+        world.eventually(f"the target follows: {what.lstrip('… ')}", world.sides.look)
         counts = [str(side.count_documents({})) for side in (source, world.sides.target)]
         world.seen(_columns(what, *counts, "none"))
     require("every user of the target has sex", _without_sex(world.sides.target))

@@ -22,7 +22,7 @@ def show(world: World) -> None:
     count = world.sides.target.count_documents({})
     expected = world.options.users
     require(f"the target has {expected} users", [f"it has {count}"] if count != expected else [])
-    world.seen(f"target: {count} users, none with age; every document compared byte for byte, difference: none")
+    world.seen(f"target: {count} users, none with age; every document compared, bit by bit: no difference")
 
 
 def shared(world: World) -> str:

@@ -29,7 +29,11 @@
 //! A path is text, so `a.b` may be the field `b` of `a` or a field named `a.b`. From 6.1 on `disambiguatedPaths` says which, and a
 //! path that is not listed there has no dotted name and no number that is a name. Before that the document at hand
 //! decides: the reading whose target exists holds; where none exists, the one that adds a plain name to an existing
-//! document; where that is impossible too, the one that adds a dotted name. Two that hold: ambiguous.
+//! document; where that is impossible too, the one that adds a dotted name. Two that hold equally are ambiguous.
+//!
+//! What remains, on sources before 6.1 only: a dotted name that a `$setField` *adds* while a plain path of the same text
+//! fits too is taken for that path, here and (without a look) on the plain road. Nothing in the event tells the two apart.
+//! Where documents get such names, post-images or lookups are the answer.
 
 mod apply;
 mod plain;

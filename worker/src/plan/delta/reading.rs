@@ -43,26 +43,13 @@ pub(super) fn of<'a>(
         None => {
             let mut search = Search { fitting: Vec::new(), at: Vec::new() };
             search.document(text, base, MAX_DEPTH)?;
-            best(search.fitting)
+            search.best()
         }
     }
 }
 
 /// A path's components and what stands at its end.
 pub(super) type Reading<'a> = (Vec<Component<'a>>, End);
-
-/// The highest-ranking of the readings that fit, if it is alone on its rank. A value behind a dotted name and a
-/// plain name that could be added are equally likely.
-fn best(mut fitting: Vec<Reading<'_>>) -> Result<Option<Reading<'_>>, Inexact> {
-    fitting.sort_by_key(|(_, end)| std::cmp::Reverse(*end));
-    let equal = match fitting.as_slice() {
-        [] | [_] => false,
-        [(_, first), (_, second), ..] if first == second => true,
-        [(components, End::Exists), (_, End::New), ..] => components.iter().any(Component::has_dot),
-        _ => false,
-    };
-    if equal { Err(Inexact::Ambiguous) } else { Ok(fitting.into_iter().next()) }
-}
 
 /// The components that the server states; a path it does not list has plain names, and its numbers are indexes.
 fn stated<'a>(text: &'a [u8], paths: Document<'a>) -> Result<Vec<Component<'a>>, raw::Error> {
@@ -203,5 +190,19 @@ impl<'a> Search<'a> {
         let mut components = self.at.clone();
         components.push(last);
         self.fitting.push((components, end));
+    }
+
+    /// The highest-ranking of the readings that fit, if it is alone on its rank. A value behind a dotted name and a plain
+    /// name that could be added are equally likely.
+    fn best(self) -> Result<Option<Reading<'a>>, Inexact> {
+        let mut fitting = self.fitting;
+        fitting.sort_by_key(|(_, end)| std::cmp::Reverse(*end));
+        let equal = match fitting.as_slice() {
+            [] | [_] => false,
+            [(_, first), (_, second), ..] if first == second => true,
+            [(components, End::Exists), (_, End::New), ..] => components.iter().any(Component::has_dot),
+            _ => false,
+        };
+        if equal { Err(Inexact::Ambiguous) } else { Ok(fitting.into_iter().next()) }
     }
 }

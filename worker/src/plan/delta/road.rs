@@ -1,5 +1,7 @@
 //! Which road a delta takes.
 
+use std::collections::HashSet;
+
 use common::{
     event::UpdateDescription,
     raw::{self, Document, Writer},
@@ -23,7 +25,7 @@ pub enum Road {
 /// Decides how a delta is to be applied at a target whose `$set` takes fields in this order.
 ///
 /// Update operators cannot name a field whose name is empty, begins with `$` or holds a dot, and cannot change the type of
-/// `_id`. A path that occurs twice stands for two places.
+/// `_id`. A path that occurs twice, or leads into another, stands for another place than it says.
 ///
 /// # Errors
 /// The delta is not the BSON it should be.
@@ -64,9 +66,17 @@ fn is_plain(delta: &UpdateDescription<'_>) -> Result<bool, raw::Error> {
             return Ok(false);
         }
     }
-    let plain = paths.iter().all(|path| names_are_plain(path));
-    paths.sort_unstable();
-    Ok(plain && paths.windows(2).all(|pair| pair[0] != pair[1]))
+    Ok(paths.iter().all(|path| names_are_plain(path)) && are_apart(&paths))
+}
+
+/// Whether no path is another or leads into another.
+fn are_apart(paths: &[&[u8]]) -> bool {
+    if paths.len() < 2 {
+        return true;
+    }
+    let known: HashSet<&[u8]> = paths.iter().copied().collect();
+    let leads_into = |path: &[u8]| (0..path.len()).any(|at| path[at] == b'.' && known.contains(&path[..at]));
+    known.len() == paths.len() && !paths.iter().any(|path| leads_into(path))
 }
 
 fn names_are_plain(path: &[u8]) -> bool {

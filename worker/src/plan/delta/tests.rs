@@ -222,6 +222,9 @@ fn names_that_operators_cannot_say_go_to_the_document() {
         (doc! {"updatedFields": {"a.b": 1}, "disambiguatedPaths": {"a.b": ["a.b"]}}, false),
         (doc! {"updatedFields": {"a.0": 1}, "disambiguatedPaths": {"a.0": ["a", "0"]}}, true),
         (doc! {"updatedFields": {"a.b": 1}, "removedFields": ["a.b"]}, false),
+        (doc! {"updatedFields": {"a": {}, "a b": 1, "a.b": 1}}, false),
+        (doc! {"updatedFields": {"a.b": 1}, "removedFields": ["a"]}, false),
+        (doc! {"updatedFields": {"a.0": 1}, "truncatedArrays": [{"field": "a", "newSize": 1}]}, true),
         (doc! {"updatedFields": {"e": 1, "d": 1, "c": 1, "b": 1, "a": 1}}, false),
     ] {
         let event = event(&description);

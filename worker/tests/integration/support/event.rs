@@ -32,7 +32,8 @@ pub(crate) fn user(id: i32) -> Document {
 
 /// Puts in what every event has.
 pub(super) fn complete(ns: &Namespace, change: Document) -> Document {
-    let mut event = doc! {"_id": {"_data": "8200"}, "clusterTime": Timestamp { time: 1_700_000_000, increment: 1 }};
+    let mut event =
+        doc! {"_id": {"_data": "8200"}, "clusterTime": Timestamp { time: 1_700_000_000, increment: 1 }};
     event.insert("ns", doc! {"db": &ns.db, "coll": &ns.coll});
     event.extend(change);
     event
@@ -56,5 +57,7 @@ pub(super) fn headers(event: &Document, number: u64) -> OwnedHeaders {
         (headers::CT, "1700000000.1"),
         (headers::SEQ, &sequence),
     ];
-    pairs.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }))
+    pairs
+        .iter()
+        .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }))
 }

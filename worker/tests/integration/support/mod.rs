@@ -2,6 +2,7 @@
 
 pub(crate) mod event;
 pub(crate) mod process;
+pub(crate) mod proxy;
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +15,11 @@ use bson::{Document, doc};
 use common::{
     config::types::Kafka,
     kafka::admin::{Admin, Wanted},
-    key, namespace::Namespace, position::Topic, raw, topics::Topics,
+    key,
+    namespace::Namespace,
+    position::Topic,
+    raw,
+    topics::Topics,
 };
 use mongodb::{Client, Collection, Database};
 use rdkafka::{
@@ -127,7 +132,8 @@ impl Pipe {
             let number = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
             let headers = event::headers(&change, number);
             let key = change.get_document("documentKey").map(event::text).ok();
-            let partition = change.get_document("documentKey").map_or(0, |key| partition(key, events.partitions));
+            let partition =
+                change.get_document("documentKey").map_or(0, |key| partition(key, events.partitions));
             let value = event::text(&change);
             sent.push(self.send(&events.topic, partition, key.as_deref(), Some(&value), headers));
         }
@@ -179,7 +185,8 @@ impl Pipe {
 
     /// Waits until the collection has that many documents.
     pub(crate) async fn until_count(&self, events: &Events, wanted: u64) {
-        until(&format!("{wanted} documents in {}", events.ns), async || self.count(events).await == wanted).await;
+        until(&format!("{wanted} documents in {}", events.ns), async || self.count(events).await == wanted)
+            .await;
     }
 
     /// Waits until the document with `_id` equals this one in every byte.
@@ -207,7 +214,10 @@ impl Pipe {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&events.topic, 0, i32::from(events.partitions) - 1);
         let held = self.group().committed_offsets(list, DEADLINE).unwrap();
-        held.elements().iter().map(|e| if let Offset::Offset(at) = e.offset() { Some(at) } else { None }).collect()
+        held.elements()
+            .iter()
+            .map(|e| if let Offset::Offset(at) = e.offset() { Some(at) } else { None })
+            .collect()
     }
 
     /// The end of each partition.

@@ -45,7 +45,11 @@ impl Worker {
     pub(crate) fn until_log(&self, text: &str) {
         let until = Instant::now() + DEADLINE;
         while !self.log().contains(text) {
-            assert!(Instant::now() < until && self.is_running(), "`{text}` is not in the log:\n{}", self.log());
+            assert!(
+                Instant::now() < until && self.is_running(),
+                "`{text}` is not in the log:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -99,7 +103,9 @@ impl Worker {
     /// Sum of a metric over its labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let (_, body) = self.get("/metrics");
-        let lines = body.lines().filter(|l| l.starts_with(&format!("{name} ")) || l.starts_with(&format!("{name}{{")));
+        let lines = body
+            .lines()
+            .filter(|l| l.starts_with(&format!("{name} ")) || l.starts_with(&format!("{name}{{")));
         lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 }
