@@ -249,7 +249,8 @@ impl Pipeline {
                 let ended = process.status();
                 assert!(ended.is_none(), "{} ended while waited for: {what}", process.name());
             }
-            seen(&mut self.view)
+            // Reading Kafka blocks; the drivers' heartbeats must go on.
+            tokio::task::block_in_place(|| seen(&mut self.view))
         })
         .await
     }

@@ -32,7 +32,7 @@ fn refuses(pipeline: &Pipeline, paths: &[&str]) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_problem_is_told_at_once_with_its_path() {
     let mut pipeline = Pipeline::new("problems").await;
     pipeline.settings["pipline"] = json!("x");
@@ -67,7 +67,7 @@ async fn every_problem_is_told_at_once_with_its_path() {
     pipeline.discard().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_shows_what_was_understood_without_secrets() {
     let mut pipeline = Pipeline::new("check").await;
     let password = "a-password-in-a-uri";
@@ -85,7 +85,7 @@ async fn check_shows_what_was_understood_without_secrets() {
     pipeline.discard().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_connect_reaches_the_services() {
     let pipeline = Pipeline::new("check_connect").await;
     for (binary, names) in [(Binary::Producer, ["source", "kafka"]), (Binary::Worker, ["target", "kafka"])] {
@@ -100,7 +100,7 @@ async fn check_connect_reaches_the_services() {
     pipeline.discard().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn environment_and_flags_win_over_the_file() {
     let mut pipeline = Pipeline::new("layers").await;
     let uri = pipeline.settings["source"]["uri"].clone();

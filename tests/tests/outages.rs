@@ -50,7 +50,7 @@ async fn waits_for(pipeline: &Pipeline, process: &str, service: &str, address: &
 }
 
 /// A process that waits is stopped like any other.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_processes_stop_at_once() {
     let mut pipeline = Pipeline::new("outage_stop").await;
     let gate = Gate::closed();
