@@ -25,9 +25,7 @@ impl Namespace {
     /// across databases stream.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        is_internal(&self.db)
-            || self.coll.starts_with("system.")
-            || self.is_temporary()
+        is_internal(&self.db) || self.coll.starts_with("system.") || self.is_temporary()
     }
 
     /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`).
