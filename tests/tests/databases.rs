@@ -1,7 +1,7 @@
 //! One database or several, and databases that are dropped.
 
 use bson::doc;
-use e2e::{Pipeline, in_both_phases, pipeline::MARKER};
+use e2e::{Pipeline, in_both_phases, progress::MARKER};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
