@@ -14,6 +14,9 @@ pub const SHARED: &str = "OPLOGUE_TEST_STACK";
 /// The stack of a test run that nobody prepared; it is left running for the next one.
 const DEFAULT_NAME: &str = "e2e";
 
+/// A broker that is starved of its cores for a while must not be fenced by itself.
+const STEADY: [&str; 2] = ["--broker-property", "broker.session.timeout.ms=60000"];
+
 /// Services that serve.
 #[derive(Debug)]
 pub struct Stack {
@@ -30,7 +33,10 @@ impl Stack {
         let stack = STACK.get_or_init(|| {
             let (name, described) = match std::env::var(SHARED) {
                 Ok(name) if !name.is_empty() => (name.clone(), stack(&["env", "--json", "--name", &name])),
-                _ => (DEFAULT_NAME.into(), stack(&["up", "--fast", "--json", "--name", DEFAULT_NAME])),
+                _ => (
+                    DEFAULT_NAME.into(),
+                    stack(&["up", "--fast", "--json", "--name", DEFAULT_NAME, STEADY[0], STEADY[1]]),
+                ),
             };
             Arc::new(Self { name, described, ends_here: false })
         });
