@@ -57,6 +57,28 @@ impl Stack {
         })
     }
 
+    /// A broker for one test, to be killed; gone with it.
+    #[must_use]
+    pub fn with_own_kafka(test: &str) -> Self {
+        Self::start(format!("e2e-{test}-{}", std::process::id()), &["--only", "kafka"])
+    }
+
+    /// Signals one of its services (`KILL`, `STOP`, `CONT`) and waits for the effect.
+    pub fn signal(&self, service: &str, signal: &str) {
+        self.run(&["kill", "--name", &self.name, service, "--signal", signal]);
+    }
+
+    /// Starts a service again that was killed, and waits until it serves.
+    pub fn revive(&self, service: &str) {
+        self.run(&["start", "--name", &self.name, service]);
+    }
+
+    fn run(&self, arguments: &[&str]) {
+        let output = command(arguments).output().expect("scripts/stack can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "scripts/stack {}: {said}", arguments.join(" "));
+    }
+
     fn start(name: String, options: &[&str]) -> Self {
         let up = ["up", "--fast", "--json", "--name", &name];
         let described = stack(&[&up, options].concat());

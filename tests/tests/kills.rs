@@ -89,7 +89,7 @@ async fn a_producer_killed_again_and_again_publishes_everything_once() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_processes_drain_and_go_on_without_copying_again() {
     let mut pipeline = Pipeline::new("stopped").await;
     let collection = pipeline.collection("counters");

@@ -29,7 +29,7 @@ fn collections() -> Vec<String> {
     names
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn collections_with_odd_names_arrive_apart() {
     let mut pipeline = Pipeline::new("coll_names").await;
     pipeline.settings["kafka"]["partitions"] = 1.into();
@@ -103,7 +103,7 @@ fn lookalikes() -> Vec<Bson> {
     .into()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_with_odd_names_arrive() {
     let mut pipeline = Pipeline::new("field_names").await;
     in_both_phases(&mut pipeline, 1, async |pipeline, phase| {
@@ -128,7 +128,7 @@ async fn fields_with_odd_names_arrive() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deltas_of_fields_with_odd_names_arrive() {
     let mut pipeline = Pipeline::new("odd_deltas").await;
     in_both_phases(&mut pipeline, 1, async |pipeline, phase| {

@@ -40,7 +40,7 @@ fn login(stack: &Stack, deployment: &str, name: &str, password: &str) -> String 
     format!("mongodb://{name}:{password}@{address}/?authSource=admin{set}")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_refused() {
     let mut pipeline = pipeline("wrong_password").await;
     let stack = Stack::with_authentication();
@@ -57,7 +57,7 @@ fn role(role: &str, db: &str) -> Document {
     doc! {"role": role, "db": db}
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_role_is_named() {
     let mut pipeline = pipeline("missing_role").await;
     let other = pipeline.also_carry("other");
@@ -85,7 +85,7 @@ async fn a_missing_role_is_named() {
 }
 
 /// The least that is asked for is enough: for one database, reading and writing it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_least_roles_are_enough() {
     let mut pipeline = pipeline("least_roles").await;
     let db = pipeline.name.clone();
@@ -102,7 +102,7 @@ async fn the_least_roles_are_enough() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standalone_source_is_refused_with_advice() {
     let mut pipeline = pipeline("standalone").await;
     pipeline.settings["source"]["uri"] = json!(Arc::clone(&Stack::with_authentication()).uri("standalone"));
@@ -111,7 +111,7 @@ async fn a_standalone_source_is_refused_with_advice() {
 }
 
 /// Only the source needs a replica set.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standalone_target_is_good_enough() {
     let mut pipeline = pipeline("standalone_target").await;
     let stack = Stack::with_authentication();
