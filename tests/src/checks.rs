@@ -59,5 +59,7 @@ fn is_carried(event: &RawDocument, left_out: &[String]) -> bool {
     // Only what ends the stream (`invalidate`) has no namespace.
     let Ok(ns) = event.get_document("ns") else { return false };
     let db = ns.get_str("db").expect("a namespace has a database");
-    ns.get_str("coll").is_ok_and(|coll| !left_out.contains(&format!("{db}.{coll}")))
+    let makes_a_view =
+        event.get_document("operationDescription").is_ok_and(|made| made.get_str("viewOn").is_ok());
+    ns.get_str("coll").is_ok_and(|coll| !makes_a_view && !left_out.contains(&format!("{db}.{coll}")))
 }

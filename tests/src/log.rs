@@ -1,7 +1,7 @@
 //! What lies in Kafka: committed records, read to the end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -129,32 +129,44 @@ impl Log {
     /// # Errors
     /// When the brokers do not answer or a topic is not there (yet).
     pub fn read(&mut self) -> Result<(), String> {
-        let topics: BTreeSet<String> = self.next.keys().map(|(topic, _)| topic.clone()).collect();
-        topics.iter().try_for_each(|topic| self.read_topic(topic))
-    }
-
-    /// One topic at a time, for the client names only the number of a partition that was read to its end.
-    fn read_topic(&mut self, topic: &str) -> Result<(), String> {
         let mut list = TopicPartitionList::new();
-        for ((name, number), offset) in self.next.iter().filter(|((name, _), _)| name == topic) {
-            let added = list.add_partition_offset(name, *number, Offset::Offset(*offset));
+        for ((topic, number), offset) in &self.next {
+            let added = list.add_partition_offset(topic, *number, Offset::Offset(*offset));
             added.map_err(|error| error.to_string())?;
         }
         self.consumer.assign(&list).map_err(|error| error.to_string())?;
-        let mut unread: BTreeSet<i32> = list.elements().iter().map(|element| element.partition()).collect();
+        let read = self.read_assigned();
+        // What is not read must not be fetched.
+        self.consumer.unassign().map_err(|error| error.to_string())?;
+        read
+    }
+
+    /// The client names only the number of a partition that was read to its end, so the ends of each number are counted;
+    /// a partition that is written to meanwhile can end twice, so that another is read the next time only.
+    fn read_assigned(&mut self) -> Result<(), String> {
+        let mut unread: BTreeMap<i32, usize> = BTreeMap::new();
+        for (_, number) in self.next.keys() {
+            *unread.entry(*number).or_default() += 1;
+        }
         let until = Instant::now() + READ_WITHIN;
-        while !unread.is_empty() && Instant::now() < until {
+        while unread.values().any(|partitions| *partitions > 0) {
+            if Instant::now() > until {
+                return Err(format!("not read to the end within {READ_WITHIN:?}: {unread:?}"));
+            }
             match self.consumer.poll(Duration::from_millis(100)) {
                 None => {}
-                Some(Err(KafkaError::PartitionEOF(number))) => drop(unread.remove(&number)),
-                Some(Err(error)) => return Err(format!("{topic}: {error}")),
-                Some(Ok(message)) => self.records.push(copy(&message)),
-            }
-            if let Some(last) = self.records.last() {
-                self.next.insert(last.partition.clone(), last.offset + 1);
+                Some(Err(KafkaError::PartitionEOF(number))) => {
+                    unread.entry(number).and_modify(|partitions| *partitions = partitions.saturating_sub(1));
+                }
+                Some(Err(error)) => return Err(error.to_string()),
+                Some(Ok(message)) => {
+                    let record = copy(&message);
+                    self.next.insert(record.partition.clone(), record.offset + 1);
+                    self.records.push(record);
+                }
             }
         }
-        if unread.is_empty() { Ok(()) } else { Err(format!("{topic} could not be read to its end")) }
+        Ok(())
     }
 }
 

@@ -47,7 +47,7 @@ async fn evolve(users: &Collection, first: i32) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_arrive_shaped_while_their_schema_evolves() {
     let mut pipeline = Pipeline::new("main_job").await;
     pipeline
@@ -75,7 +75,7 @@ async fn users_arrive_shaped_while_their_schema_evolves() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_rules_every_byte_arrives() {
     let mut pipeline = Pipeline::new("every_byte").await;
     let (first, second) = (pipeline.collection("first"), pipeline.collection("second"));

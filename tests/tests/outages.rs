@@ -50,7 +50,7 @@ async fn waits_for(pipeline: &Pipeline, process: &str, service: &str, address: &
 }
 
 /// A process that waits is stopped like any other.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_processes_stop_at_once() {
     let mut pipeline = Pipeline::new("outage_stop").await;
     let gate = Gate::closed();
@@ -59,5 +59,32 @@ async fn waiting_processes_stop_at_once() {
     }
     pipeline.start_producer().says(&["cannot reach the source"]).await;
     pipeline.start_worker().says(&["cannot reach the target"]).await;
+    pipeline.close().await;
+}
+
+/// What was in flight when the broker went is neither lost nor doubled, though workers and producer go on running.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_outlive_a_broker_that_is_killed() {
+    let kafka = Stack::with_own_kafka("broker-killed");
+    let mut pipeline = Pipeline::on("broker_killed", Stack::shared(), &kafka).await;
+    let collection = pipeline.collection("users");
+    collection.insert((0..100).map(|n| doc! {"_id": n})).await;
+    pipeline.start(2).await;
+    pipeline.copied().await;
+    let writer = tokio::spawn({
+        let collection = collection.clone();
+        async move {
+            for round in 0..1500 {
+                collection.update(round % 100, doc! {"$inc": {"n": 1}, "$push": {"rounds": round}}).await;
+            }
+        }
+    });
+    pipeline.records(400).await;
+    tokio::task::block_in_place(|| {
+        kafka.signal("kafka", "KILL");
+        kafka.revive("kafka");
+    });
+    writer.await.expect("the writer ends");
+    pipeline.check().await;
     pipeline.close().await;
 }

@@ -47,7 +47,7 @@ fn produce(brokers: &str, topic: &str) {
     producer.flush(Duration::from_secs(30)).expect("Kafka takes records");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_and_corrupt_records_go_to_the_dead_letters_whole() {
     let mut pipeline = Pipeline::new("poison").await;
     let collection = pipeline.collection("users");

@@ -18,7 +18,7 @@ use std::{
 
 use common::{
     config::{Config, types::Kafka},
-    error::{Error, Kind, Result},
+    error::Result,
     kafka::{self, MAX_RECORD_BYTES, admin::Wanted},
     retry::{Backoff, retry_with},
     telemetry::{health::Condition, names},
@@ -111,12 +111,7 @@ impl DeadLetters {
         if letters.is_empty() {
             return Ok(());
         }
-        for letter in letters {
-            tracing::warn!(
-                partition = %letter.partition, offset = letter.record.offset, kind = letter.reason.kind,
-                reason = letter.reason.text, "dead letter"
-            );
-        }
+        tell(letters);
         let what = format!("write to {}", self.topic);
         retry_with(Backoff::default(), &what, gone, &self.condition, || self.attempt(letters)).await?;
         for letter in letters {
@@ -135,12 +130,7 @@ impl DeadLetters {
         record.payload = letter.record.value();
         match self.producer.send(record, QUEUE).await {
             Ok(_) => Ok(()),
-            Err((error, _)) => {
-                let error = kafka::failed("a dead letter was not taken", error);
-                // A fenced or fatal idempotent producer does not come back by itself.
-                let kind = if error.kind == Kind::Fenced { Kind::Invariant } else { error.kind };
-                Err(Error { kind, ..error })
-            }
+            Err((error, _)) => Err(kafka::failed("a dead letter was not taken", error)),
         }
     }
 
@@ -158,6 +148,18 @@ impl DeadLetters {
             ("dead.pipeline", self.pipeline.clone()),
         ];
         added.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
+    }
+}
+
+/// One line for each kind, however many letters: a foreign topic must not flood the log.
+fn tell(letters: &[Letter<'_>]) {
+    let mut kinds: BTreeMap<&str, (usize, &Letter<'_>)> = BTreeMap::new();
+    for letter in letters {
+        kinds.entry(letter.reason.kind).or_insert((0, letter)).0 += 1;
+    }
+    for (kind, (letters, first)) in kinds {
+        let (partition, offset, reason) = (first.partition, first.record.offset, &first.reason.text);
+        tracing::warn!(%partition, offset, kind, letters, reason, "dead letters; the place and reason of the first");
     }
 }
 

@@ -77,7 +77,9 @@ impl Discovery {
 
     fn follow(&self, config: &Config, control: &str, shutdown: &CancellationToken) -> Result<()> {
         let mut follower = Follower::open(&config.kafka, control, 0)?;
-        self.condition.not_ready("the producer has announced no topic of this pipeline yet");
+        if self.found.borrow().is_empty() {
+            self.condition.not_ready("the producer has announced no topic that this pipeline carries");
+        }
         while !shutdown.is_cancelled() {
             let mut entry = None;
             follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
@@ -99,12 +101,11 @@ impl Discovery {
         if !self.filter.carries(&topic.ns) {
             return Ok(());
         }
-        let is_new = self.found.send_if_modified(|found| found.insert(topic.topic.clone()));
-        if is_new {
+        if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {
             tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
-            self.condition.ready();
             (self.wake)();
         }
+        self.condition.ready();
         Ok(())
     }
 }

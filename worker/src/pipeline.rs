@@ -6,14 +6,18 @@
 //!                         └──────heads───────┘
 //! ```
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::{
     config::{Config, Problem},
-    error::{Error, Kind, Result},
+    error::{Disposition, Error, Kind, Result},
     kafka::admin::{Admin, Ensured},
     mongo::{self, Server},
-    retry::retry,
+    retry::{Backoff, retry},
     service::Context,
     supervision::Supervisor,
     telemetry::health::Condition,
@@ -25,7 +29,10 @@ use tokio::sync::watch;
 use crate::{
     apply::Applier,
     batch::Batches,
-    consume::{self, Shared, Surroundings, intake::Limit},
+    consume::{
+        self, Shared, Surroundings,
+        intake::{Limit, Room},
+    },
     dead_letter::{self, DeadLetters},
     discover::Discovery,
     plan::Limits,
@@ -40,7 +47,12 @@ const TOPICS: &str = "topics";
 pub const CONDITIONS: &[&str] = &[TARGET, KAFKA, TOPICS];
 
 /// Records of text that one batch takes at most, in bytes. As BSON they fit one command (12 MB) several times over.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+const BATCH_BYTES: usize = 8 * MIB;
+const MIB: usize = 1024 * 1024;
+/// Records that wait, of all partitions together. Beside them there are the batches in flight and librdkafka's own queues.
+const BUFFERED_MIB: usize = 64;
+/// A longer life than this shows that things work, so that the next failure is waited for briefly again.
+const STEADY: Duration = Duration::from_secs(60);
 /// A reader that does not turn for this long is hung: looking up the offsets of many partitions takes its time.
 const READER_TURNS: Duration = Duration::from_secs(120);
 /// How much later than the drain's own deadline a stage may end.
@@ -51,23 +63,50 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Whatever no retry can help with.
 pub async fn run(config: Arc<Config>, context: &Context) -> Result<()> {
-    let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
-    let client = reach_target(&config, context).await?;
-    let admin = reach_kafka(&config, &topics, context).await?;
+    let mut backoff = Backoff::default();
+    loop {
+        let begun = Instant::now();
+        let Err(error) = live(&config, context).await else { return Ok(()) };
+        if !matches!(error.kind.disposition(), Disposition::Retry | Disposition::Rejoin) {
+            return Err(error);
+        }
+        if begun.elapsed() > STEADY {
+            backoff.reset();
+        }
+        let wait = backoff.next().unwrap_or(STEADY);
+        tracing::warn!(
+            reason = error.chain(),
+            ?wait,
+            "everything is built anew; it goes on at the committed offsets"
+        );
+        tokio::select! {
+            () = context.shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
 
-    let shared = Arc::new(Shared::new(config.worker.partition_mib as usize * 1024 * 1024));
+/// One life: from reaching both sides to the first failure or the shutdown.
+async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
+    let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
+    let (client, admin) =
+        tokio::try_join!(reach_target(config, context), reach_kafka(config, &topics, context))?;
+    let shared = Arc::new(Shared::new(Room {
+        of_lane: config.worker.partition_mib as usize * MIB,
+        of_all: BUFFERED_MIB * MIB,
+    }));
     let (found, topics_found) = watch::channel(BTreeSet::new());
     let mut stages = context.supervisor();
-    discover(&mut stages, &config, context, &shared, found, (topics.clone(), admin));
-    read(&mut stages, &config, context, &shared, topics_found);
-    apply(&mut stages, &config, context, &shared, (client, &topics))?;
+    discover(&mut stages, config, context, &shared, found, (topics.clone(), admin));
+    read(&mut stages, config, context, &shared, topics_found);
+    apply(&mut stages, config, context, &shared, (client, &topics))?;
     stages.join().await
 }
 
 async fn reach_target(config: &Config, context: &Context) -> Result<Client> {
     let condition = context.health.condition(TARGET);
-    let client = retry("reach the target", &context.shutdown, &condition, || target(config)).await?;
-    let server = Server::ask(&client, TARGET).await?;
+    let (client, server) =
+        retry("reach the target", &context.shutdown, &condition, || target(config)).await?;
     let kind = if server.is_clustered() { "a cluster" } else { "a standalone" };
     tracing::info!(
         version = %server.version,
@@ -77,10 +116,10 @@ async fn reach_target(config: &Config, context: &Context) -> Result<Client> {
 }
 
 /// A client of the target that has logged in.
-async fn target(config: &Config) -> Result<Client> {
+async fn target(config: &Config) -> Result<(Client, Server)> {
     let client = mongo::connect(config.target.connection_string()?, "oplogue-worker").await?;
-    Server::ask(&client, TARGET).await?;
-    Ok(client)
+    let server = Server::ask(&client, TARGET).await?;
+    Ok((client, server))
 }
 
 async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Result<Admin> {
@@ -184,7 +223,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 /// # Errors
 /// The first that cannot be reached or refuses.
 pub async fn connect(config: &Config) -> Result<Vec<String>> {
-    let server = Server::ask(&target(config).await?, TARGET).await?;
+    let (_, server) = target(config).await?;
     reach(config).await?;
     Ok(vec![
         format!("target: MongoDB {} reached", server.version),

@@ -4,7 +4,10 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::{
-    consume::{intake::Partition, record::Record},
+    consume::{
+        intake::{Partition, Room},
+        record::Record,
+    },
     sequence::Delivered,
 };
 
@@ -54,7 +57,7 @@ struct Bench {
 
 impl Bench {
     fn new(lanes: i32, most: usize, fails_at: Option<i64>) -> Self {
-        let shared = Arc::new(Shared::new(1 << 20));
+        let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
         let assign = |number| shared.intake().assign(Partition { topic: "t".into(), number }, 0, None);
         let lanes = (0..lanes).map(assign).collect();
         let (script, shutdown) = (Scripted::new(fails_at), CancellationToken::new());

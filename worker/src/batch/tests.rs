@@ -11,7 +11,7 @@ use common::{
 use super::*;
 use crate::{
     consume::{
-        intake::{Limit, Partition},
+        intake::{Limit, Partition, Room},
         record::Record,
         shared::Shared,
     },
@@ -32,7 +32,7 @@ fn event(operation: &str, coll: &str) -> Document {
 
 /// Records at offsets 10, 11, … of one lane, as raw BSON; the sequence is the offset, or what is given.
 fn taken(events: &[(Document, Option<u64>)]) -> Vec<Taken> {
-    let shared = Arc::new(Shared::new(1 << 20));
+    let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
     let partition = Partition { topic: "t".into(), number: 0 };
     let lane = shared.intake().assign(partition, 10, None);
     let records = (10_i64..).zip(events).map(|(offset, (event, sequence))| {

@@ -27,8 +27,8 @@ const DEFAULTS: [(&str, &str); 8] = [
     // A fetch that waits for news holds up a partition that has just got room again.
     ("fetch.wait.max.ms", "100"),
     // Memory: what librdkafka keeps of each partition beside our own buffer, and what one answer holds.
-    ("queued.max.messages.kbytes", "1024"),
-    ("fetch.message.max.bytes", "1048576"),
+    ("queued.max.messages.kbytes", "512"),
+    ("fetch.message.max.bytes", "524288"),
     ("fetch.max.bytes", "8388608"),
     // The default, a second, would be the pause after every full queue.
     ("fetch.queue.backoff.ms", "10"),

@@ -115,6 +115,15 @@ struct Lane {
     gone: CancellationToken,
 }
 
+/// How much is buffered, in bytes. A record that is larger is still read, alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// By one lane.
+    pub of_lane: usize,
+    /// By all lanes; where they are many, each has an equal share.
+    pub of_all: usize,
+}
+
 /// All lanes of the worker.
 #[derive(Debug)]
 pub struct Intake {
@@ -122,14 +131,19 @@ pub struct Intake {
     next: u64,
     /// The lane that was served last; the next batch begins behind it.
     served: LaneId,
-    lane_bytes: usize,
+    room: Room,
 }
 
 impl Intake {
-    /// No lanes yet; each will buffer up to `lane_bytes`.
+    /// No lanes yet.
     #[must_use]
-    pub fn new(lane_bytes: usize) -> Self {
-        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), lane_bytes }
+    pub const fn new(room: Room) -> Self {
+        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), room }
+    }
+
+    /// Bytes that each lane may buffer now.
+    fn lane_bytes(&self) -> usize {
+        self.room.of_lane.min(self.room.of_all / self.lanes.len().max(1))
     }
 
     /// A partition is this worker's from now on, to be read from `start`.
@@ -171,6 +185,7 @@ impl Intake {
     /// # Errors
     /// [`OutOfOrder`] when an offset is not above all before it.
     pub fn push(&mut self, id: LaneId, records: &mut Vec<Record>) -> Result<bool, OutOfOrder> {
+        let most = self.lane_bytes();
         let Some(lane) = self.lanes.get_mut(&id).filter(|lane| !lane.leaving) else {
             records.clear();
             return Ok(false);
@@ -184,12 +199,13 @@ impl Intake {
             lane.bytes += record.size();
             lane.queue.push_back(record);
         }
-        lane.full = lane.bytes >= self.lane_bytes;
+        lane.full = lane.bytes >= most;
         Ok(lane.in_flight.is_none())
     }
 
     /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached. Empty when nothing is ready.
     pub fn take(&mut self, limit: Limit) -> Vec<Taken> {
+        let half = self.lane_bytes() / 2;
         let mut left = limit;
         let mut taken = Vec::new();
         for id in self.in_turn() {
@@ -201,7 +217,7 @@ impl Intake {
             if records.is_empty() {
                 break;
             }
-            lane.full = lane.full && lane.bytes > self.lane_bytes / 2;
+            lane.full = lane.full && lane.bytes > half;
             self.served = id;
             taken.push(Taken {
                 lane: id,

@@ -31,6 +31,11 @@ use super::{
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);
 
+/// News of topics come in crowds; each subscription is a rebalance, so they are gathered for this long.
+const GATHER_TOPICS: Duration = Duration::from_millis(200);
+/// While a broker is away, a warning at most this often.
+const WARN_EVERY: Duration = Duration::from_secs(30);
+
 /// What the reader is given to live in.
 pub struct Surroundings {
     /// The topics to read; the subscription follows.
@@ -53,6 +58,8 @@ pub(super) struct Reader {
     pub(super) commit_due: Instant,
     pub(super) report: Report,
     around: Surroundings,
+    subscribe_at: Option<Instant>,
+    warned_at: Option<Instant>,
     scratch: Vec<Record>,
 }
 
@@ -76,6 +83,8 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
         commit_due: Instant::now(),
         report: Report::default(),
         around,
+        subscribe_at: None,
+        warned_at: None,
         scratch: Vec::new(),
     };
     let ended = reader.read();
@@ -102,10 +111,15 @@ impl Reader {
     }
 
     fn subscribe(&mut self) -> Result<()> {
+        let now = Instant::now();
         // The sender is gone only while everything stops.
-        if !self.around.topics.has_changed().unwrap_or(false) {
+        if self.around.topics.has_changed().unwrap_or(false) {
+            self.subscribe_at.get_or_insert(now + GATHER_TOPICS);
+        }
+        if self.subscribe_at.is_none_or(|at| now < at) {
             return Ok(());
         }
+        self.subscribe_at = None;
         let topics = self.around.topics.borrow_and_update().clone();
         if topics.is_empty() {
             return Ok(());
@@ -137,22 +151,24 @@ impl Reader {
         Ok(flows)
     }
 
-    fn trouble(&self, error: KafkaError) -> Result<()> {
+    /// What the client reports at large: it goes on by itself but where somebody has to see to it.
+    fn trouble(&mut self, error: KafkaError) -> Result<()> {
         let is_away = matches!(
             error.rdkafka_error_code(),
             Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve)
         );
         let error = failed("the Kafka consumer", error);
-        match error.kind {
-            Kind::Transient | Kind::Fenced => {
-                tracing::warn!(reason = error.chain(), "the Kafka consumer reports trouble and goes on");
-                if is_away {
-                    self.around.kafka.not_ready(error.chain());
-                }
-                Ok(())
-            }
-            _ => Err(error),
+        if !matches!(error.kind, Kind::Transient | Kind::Fenced) {
+            return Err(error);
         }
+        if is_away {
+            self.around.kafka.not_ready(error.chain());
+        }
+        if self.warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) {
+            self.warned_at = Some(Instant::now());
+            tracing::warn!(reason = error.chain(), "the Kafka consumer reports trouble and goes on");
+        }
+        Ok(())
     }
 
     /// Drains every lane, commits its head and leaves the group.

@@ -11,7 +11,7 @@ use std::{
 use common::cluster_time::ClusterTime;
 use tokio::sync::Notify;
 
-use super::intake::{Intake, Limit, Settled, Taken};
+use super::intake::{Intake, Limit, Room, Settled, Taken};
 
 /// The intake under its lock. The lock is held for moments only, never across a wait.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// An intake without lanes; each lane will buffer up to `lane_bytes`.
+    /// An intake without lanes.
     #[must_use]
-    pub fn new(lane_bytes: usize) -> Self {
+    pub const fn new(room: Room) -> Self {
         Self {
-            intake: Mutex::new(Intake::new(lane_bytes)),
-            ready: Notify::new(),
+            intake: Mutex::new(Intake::new(room)),
+            ready: Notify::const_new(),
             reader: OnceLock::new(),
             applied: AtomicU64::new(0),
         }

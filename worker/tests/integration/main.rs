@@ -2,7 +2,7 @@
 //!
 //! `OPLOGUE_TEST_TARGET_URI` and `OPLOGUE_TEST_BROKERS` say where they are (`scripts/stack`); without them every test fails.
 //! Records are made here, as `design.md` section 2 describes them. Each test has its own pipeline, topics and database.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod apply;
 mod refuse;

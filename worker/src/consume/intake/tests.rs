@@ -11,7 +11,7 @@ fn partition(number: i32) -> Partition {
 }
 
 fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {
-    let mut intake = Intake::new(1000);
+    let mut intake = Intake::new(Room { of_lane: 1000, of_all: 100_000 });
     let ids = (0..lanes).map(|number| intake.assign(partition(number), 0, None)).collect();
     (intake, ids)
 }
@@ -76,6 +76,16 @@ fn full_lane_has_room_again_at_half() {
     let taken = intake.take(Limit { records: 4, bytes: 10_000 });
     assert!(intake.has_room(ids[0]));
     assert_eq!(taken[0].records.len(), 4);
+}
+
+#[test]
+fn many_lanes_have_less_room_each() {
+    let (mut intake, ids) = intake(2);
+    push(&mut intake, ids[0], 0..6);
+    assert!(intake.has_room(ids[0]));
+    let more: Vec<_> = (2..200).map(|number| intake.assign(partition(number), 0, None)).collect();
+    push(&mut intake, more[0], 0..4);
+    assert!(!intake.has_room(more[0]));
 }
 
 #[test]
