@@ -34,7 +34,7 @@ pub fn apply(base: Document<'_>, delta: &UpdateDescription<'_>, out: &mut Writer
     updates(base, delta, &mut tree)?;
     removals(base, delta, &mut tree)?;
     out.begin();
-    Rewrite { tree: &tree }.document(tree.node(0), base, out, MAX_DEPTH)?;
+    Rewrite { tree: &tree, makes_parents: !delta.is_diff }.document(tree.node(0), base, out, MAX_DEPTH)?;
     out.end();
     Ok(())
 }
@@ -46,7 +46,7 @@ fn truncations<'a>(
 ) -> Result<(), Inexact> {
     for truncation in path::truncations(delta) {
         let (path, len) = truncation?;
-        match reading::of(path, delta.disambiguated_paths, base)? {
+        match reading::of(path, delta, base)? {
             Some((path, End::Exists)) => tree.insert(&path, Change::Truncate(len))?,
             _ => return Err(Inexact::BaseDoesNotFit),
         }
@@ -61,7 +61,7 @@ fn updates<'a>(
 ) -> Result<(), Inexact> {
     for element in delta.updated_fields.elements() {
         let element = element?;
-        let reading = reading::of(element.name, delta.disambiguated_paths, base)?;
+        let reading = reading::of(element.name, delta, base)?;
         let (path, _) = reading.ok_or(Inexact::BaseDoesNotFit)?;
         tree.insert(&path, Change::Set(element))?;
     }
@@ -75,7 +75,7 @@ fn removals<'a>(
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for path in path::removals(delta) {
-        if let Some((path, End::Exists)) = reading::of(path?, delta.disambiguated_paths, base)? {
+        if let Some((path, End::Exists)) = reading::of(path?, delta, base)? {
             tree.insert(&path, Change::Unset)?;
         }
     }
@@ -85,6 +85,8 @@ fn removals<'a>(
 /// Copies the base along the tree.
 struct Rewrite<'t, 'a> {
     tree: &'t Tree<'a>,
+    /// Whether documents on the way that are missing are made.
+    makes_parents: bool,
 }
 
 impl<'a> Rewrite<'_, 'a> {
@@ -102,7 +104,7 @@ impl<'a> Rewrite<'_, 'a> {
         }
         for (place, _) in met.iter().enumerate().filter(|(_, met)| !**met) {
             match node.children[place].0 {
-                Component::Field(name) => addition(self.child(node, place), name, out)?,
+                Component::Field(name) => self.addition(self.child(node, place), name, out)?,
                 Component::Index(_) => return Err(Inexact::BaseDoesNotFit),
             }
         }
@@ -149,7 +151,7 @@ impl<'a> Rewrite<'_, 'a> {
             for gap in len..index {
                 out.value(Kind::Null, Decimal::of(gap).bytes(), &[]);
             }
-            addition(self.tree.node(child), Decimal::of(index).bytes(), out)?;
+            self.addition(self.tree.node(child), Decimal::of(index).bytes(), out)?;
             len = index + 1;
         }
         Ok(())
@@ -184,22 +186,27 @@ impl<'a> Rewrite<'_, 'a> {
         Ok(())
     }
 
+    /// A value that does not exist yet.
+    fn addition(&self, node: &Node<'a>, name: &[u8], out: &mut Writer) -> Applied {
+        match node.change {
+            Some(Change::Set(new)) => out.value(new.kind, name, new.value),
+            Some(Change::Unset) => {}
+            None if self.makes_parents => {
+                out.begin_document(name);
+                self.document(node, Document::EMPTY, out, MAX_DEPTH)?;
+                out.end();
+            }
+            Some(Change::Truncate(_)) | None => return Err(Inexact::BaseDoesNotFit),
+        }
+        Ok(())
+    }
+
     fn child(&self, node: &Node<'a>, place: usize) -> &Node<'a> {
         self.tree.node(node.children[place].1)
     }
 }
 
 type Applied = Result<(), Inexact>;
-
-/// A value that does not exist yet.
-fn addition(node: &Node<'_>, name: &[u8], out: &mut Writer) -> Applied {
-    match node.change {
-        Some(Change::Set(new)) => out.value(new.kind, name, new.value),
-        Some(Change::Unset) => {}
-        Some(Change::Truncate(_)) | None => return Err(Inexact::BaseDoesNotFit),
-    }
-    Ok(())
-}
 
 fn inner<'e>(element: &Element<'e>) -> Result<Document<'e>, Inexact> {
     element.as_document().ok_or(Inexact::BaseDoesNotFit)

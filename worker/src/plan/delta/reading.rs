@@ -9,7 +9,10 @@
 //!     "a.b.c"     fits, adds a dotted name           so: a ▸ b ▸ c
 //! ```
 
-use common::raw::{self, Document, Element, Kind, MAX_DEPTH};
+use common::{
+    event::UpdateDescription,
+    raw::{self, Document, Element, Kind, MAX_DEPTH},
+};
 
 use super::{Inexact, tree::Component};
 use crate::path;
@@ -31,10 +34,11 @@ pub(super) enum End {
 /// [`Inexact::Ambiguous`] when two hold equally; malformed or too deeply nested BSON.
 pub(super) fn of<'a>(
     text: &'a [u8],
-    disambiguated: Option<Document<'a>>,
+    delta: &UpdateDescription<'a>,
     base: Document<'_>,
 ) -> Result<Option<Reading<'a>>, Inexact> {
-    match disambiguated {
+    match delta.disambiguated_paths {
+        None if !delta.is_diff => Ok(separated(text, base)?),
         Some(paths) => {
             let components = stated(text, paths)?;
             let end = follow(&components, base)?;
@@ -79,6 +83,34 @@ fn listed<'a>(element: &Element<'a>) -> Result<Vec<Component<'a>>, raw::Error> {
         });
     }
     if components.is_empty() { Err(UNREADABLE) } else { Ok(components) }
+}
+
+/// The reading where every dot separates two names, as `$set` takes them: what is missing on the way is made, as documents.
+/// `None` when a value on the way is neither document nor array, or an array has no such element by name.
+fn separated<'a>(text: &'a [u8], base: Document<'_>) -> Result<Option<Reading<'a>>, raw::Error> {
+    let mut container = Some((base, Kind::Document));
+    let (mut components, mut end) = (Vec::new(), End::Exists);
+    let mut names = path::components(text).peekable();
+    while let Some(name) = names.next() {
+        let component = match container {
+            Some((_, Kind::Array)) => match path::index(name) {
+                Some(index) => Component::Index(index),
+                None => return Ok(None),
+            },
+            _ => Component::Field(name),
+        };
+        components.push(component);
+        let found = match container {
+            Some((container, _)) => find(container, component)?,
+            None => None,
+        };
+        end = if found.is_some() { End::Exists } else { End::New };
+        container = found.and_then(|element| Some((element.as_document()?, element.kind)));
+        if names.peek().is_some() && found.is_some() && container.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some((components, end)))
 }
 
 /// What stands at the end of a path whose components are known; `None` when a parent is missing or of the wrong type.
