@@ -28,6 +28,7 @@ impl Pipeline {
 
     /// Waits until every write made so far is in Kafka, and gives the time of the last of them.
     pub async fn published(&mut self) -> Time {
+        self.copied().await;
         let last = self.mark().await;
         self.until("everything written is published", |view| {
             let published = view.published()?;

@@ -79,6 +79,7 @@ async fn foreign_and_corrupt_records_go_to_the_dead_letters_whole() {
         assert_eq!(letter.header("dead.topic"), topic, "{key}");
     }
     let said: String = pipeline.workers.iter().map(e2e::process::Process::said).collect();
-    assert_eq!(said.matches("dead letter").count(), FOREIGN.len(), "{said}");
+    assert!(said.contains("dead letter"), "{said}");
+    assert!(!said.contains("hello"), "a log holds a record's value: {said}");
     pipeline.close().await;
 }

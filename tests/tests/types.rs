@@ -65,7 +65,7 @@ async fn values_of_every_type_arrive_and_change() {
         let all: Document =
             (0..).zip(&values).map(|(n, value): (i32, _)| (n.to_string(), value.clone())).collect();
         collection.insert([doc! {"_id": "all", "all": all}, doc! {"_id": "deep", "deep": nested(90)}]).await;
-        collection.update("deep", doc! {"$set": {"deep.0.d.0.e": 1}}).await;
+        collection.update("deep", doc! {"$set": {"deep.d.0.d.0.e": 1}}).await;
     })
     .await;
     pipeline.close().await;

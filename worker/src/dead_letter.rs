@@ -13,6 +13,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,6 +28,7 @@ use common::{
 use futures_util::future::try_join_all;
 use metrics::counter;
 use rdkafka::{
+    ClientConfig,
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
@@ -80,27 +82,35 @@ pub fn topic(kafka: &Kafka, topics: &Topics) -> Wanted {
 
 /// Writes the dead-letter topic.
 pub struct DeadLetters {
-    producer: FutureProducer<kafka::Context>,
+    settings: ClientConfig,
+    /// Built for the first letter: an idle producer of `rdkafka` keeps a thread that wakes ten times a second.
+    producer: OnceLock<FutureProducer<kafka::Context>>,
     topic: String,
     pipeline: String,
     condition: Condition,
 }
 
 impl DeadLetters {
-    /// A writer; connects in the background.
-    ///
-    /// # Errors
-    /// Misconfigured when librdkafka does not take an option.
-    pub fn open(config: &Config, topics: &Topics, condition: Condition) -> Result<Self> {
-        let producer = kafka::client_config(&config.kafka, "oplogue-worker-dead-letters")
+    /// A writer; it connects when there is something to write.
+    #[must_use]
+    pub fn new(config: &Config, topics: &Topics, condition: Condition) -> Self {
+        let mut settings = kafka::client_config(&config.kafka, "oplogue-worker-dead-letters");
+        settings
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", DELIVERY)
-            .set("message.max.bytes", MOST_BYTES.to_string())
-            .create_with_context(kafka::Context)
-            .map_err(|error| kafka::failed("cannot build the dead-letter producer", error))?;
+            .set("message.max.bytes", MOST_BYTES.to_string());
         let (topic, pipeline) = (topics.dead_letters(), config.pipeline.clone());
-        Ok(Self { producer, topic, pipeline, condition })
+        Self { settings, producer: OnceLock::new(), topic, pipeline, condition }
+    }
+
+    fn producer(&self) -> Result<&FutureProducer<kafka::Context>> {
+        if let Some(producer) = self.producer.get() {
+            return Ok(producer);
+        }
+        let built = self.settings.create_with_context(kafka::Context);
+        let built = built.map_err(|error| kafka::failed("cannot build the dead-letter producer", error))?;
+        Ok(self.producer.get_or_init(|| built))
     }
 
     /// Writes letters and waits until Kafka has acknowledged every one. What passes by itself is retried.
@@ -128,7 +138,7 @@ impl DeadLetters {
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).headers(self.headers(letter));
         record.key = letter.record.key();
         record.payload = letter.record.value();
-        match self.producer.send(record, QUEUE).await {
+        match self.producer()?.send(record, QUEUE).await {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(kafka::failed("a dead letter was not taken", error)),
         }

@@ -194,7 +194,7 @@ fn apply(
     (client, topics): (Client, &Topics),
 ) -> Result<()> {
     let kafka: Condition = context.health.condition(KAFKA);
-    let dead_letters = DeadLetters::open(config, topics, kafka)?;
+    let dead_letters = DeadLetters::new(config, topics, kafka);
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
     let sink = Sink::new(client, limits, context.health.condition(TARGET));
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes: BATCH_BYTES };

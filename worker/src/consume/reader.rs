@@ -83,7 +83,7 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
         commit_due: Instant::now(),
         report: Report::default(),
         around,
-        subscribe_at: None,
+        subscribe_at: Some(Instant::now()),
         warned_at: None,
         scratch: Vec::new(),
     };
@@ -94,7 +94,6 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
 
 impl Reader {
     fn read(&mut self) -> Result<()> {
-        self.around.topics.mark_changed();
         while !self.around.shutdown.is_cancelled() {
             self.around.heartbeat.beat();
             self.subscribe()?;
@@ -112,7 +111,7 @@ impl Reader {
 
     fn subscribe(&mut self) -> Result<()> {
         let now = Instant::now();
-        // The sender is gone only while everything stops.
+        // Nobody sends where the configuration names the topics.
         if self.around.topics.has_changed().unwrap_or(false) {
             self.subscribe_at.get_or_insert(now + GATHER_TOPICS);
         }

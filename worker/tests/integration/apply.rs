@@ -151,3 +151,16 @@ async fn empty_timestamps_stay_empty() {
     pipe.publish(&things, [insert(document.clone()), replace(document.clone())]).await;
     pipe.until_is(&things, 1, &document).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_that_other_systems_write_are_named_in_the_configuration() {
+    let pipe = Pipe::new("named").await;
+    let users = pipe.unannounced("users", 1).await;
+    let text = r#"{"_id": {"_data": "82"}, "operationType": "insert", "documentKey": {"_id": 1},
+        "ns": {"db": "DB", "coll": "users"}, "fullDocument": {"_id": 1, "at": {"$date": 0}}}"#;
+    pipe.publish_raw(&users, 0, Some(text.replace("DB", &pipe.name).as_bytes()), &[]).await;
+    let worker = pipe.worker(&format!("[worker]\ntopics = [\"{}\"]\n", users.topic));
+    let wanted = doc! {"_id": 1, "at": bson::DateTime::from_millis(0)};
+    pipe.until_is(&users, 1, &wanted).await;
+    assert_eq!(worker.get("/readyz").0, 200);
+}

@@ -107,10 +107,16 @@ impl Pipe {
 
     /// Creates the topic of a collection and announces it.
     pub(crate) async fn events(&self, coll: &str, partitions: u16) -> Events {
+        let events = self.unannounced(coll, partitions).await;
+        self.announce(&events).await;
+        events
+    }
+
+    /// Creates the topic of a collection.
+    pub(crate) async fn unannounced(&self, coll: &str, partitions: u16) -> Events {
         let ns = Namespace::new(&self.name, coll);
         let events = Events { topic: self.topics().events(&ns), ns, partitions };
         self.create(&events.topic, partitions).await;
-        self.announce(&events).await;
         events
     }
 
