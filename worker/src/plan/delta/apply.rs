@@ -19,7 +19,7 @@ use common::{
 
 use super::{
     Inexact,
-    reading::{self, End},
+    reading::{End, Reader},
     tree::{Change, Component, Node, Tree},
 };
 use crate::path::{self, Decimal, MAX_PADDING};
@@ -29,10 +29,10 @@ use crate::path::{self, Decimal, MAX_PADDING};
 /// # Errors
 /// [`Inexact`]; `out` then holds an unfinished document and is for clearing.
 pub fn apply(base: Document<'_>, delta: &UpdateDescription<'_>, out: &mut Writer) -> Result<(), Inexact> {
-    let mut tree = Tree::new();
-    truncations(base, delta, &mut tree)?;
-    updates(base, delta, &mut tree)?;
-    removals(base, delta, &mut tree)?;
+    let (mut reader, mut tree) = (Reader::new(delta, base), Tree::new());
+    truncations(delta, &mut reader, &mut tree)?;
+    updates(delta, &mut reader, &mut tree)?;
+    removals(delta, &mut reader, &mut tree)?;
     out.begin();
     Rewrite { tree: &tree, makes_parents: !delta.is_diff }.document(tree.node(0), base, out, MAX_DEPTH)?;
     out.end();
@@ -40,13 +40,13 @@ pub fn apply(base: Document<'_>, delta: &UpdateDescription<'_>, out: &mut Writer
 }
 
 fn truncations<'a>(
-    base: Document<'_>,
     delta: &UpdateDescription<'a>,
+    reader: &mut Reader<'_, 'a, '_>,
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for truncation in path::truncations(delta) {
         let (path, len) = truncation?;
-        match reading::of(path, delta, base)? {
+        match reader.read(path)? {
             Some((path, End::Exists)) => tree.insert(&path, Change::Truncate(len))?,
             _ => return Err(Inexact::BaseDoesNotFit),
         }
@@ -55,13 +55,13 @@ fn truncations<'a>(
 }
 
 fn updates<'a>(
-    base: Document<'_>,
     delta: &UpdateDescription<'a>,
+    reader: &mut Reader<'_, 'a, '_>,
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for element in delta.updated_fields.elements() {
         let element = element?;
-        let reading = reading::of(element.name, delta, base)?;
+        let reading = reader.read(element.name)?;
         let (path, _) = reading.ok_or(Inexact::BaseDoesNotFit)?;
         tree.insert(&path, Change::Set(element))?;
     }
@@ -70,12 +70,12 @@ fn updates<'a>(
 
 /// What is to be removed and is not there is gone already, as it is for the server.
 fn removals<'a>(
-    base: Document<'_>,
     delta: &UpdateDescription<'a>,
+    reader: &mut Reader<'_, 'a, '_>,
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for path in path::removals(delta) {
-        if let Some((path, End::Exists)) = reading::of(path?, delta, base)? {
+        if let Some((path, End::Exists)) = reader.read(path?)? {
             tree.insert(&path, Change::Unset)?;
         }
     }

@@ -34,10 +34,11 @@
 //! document; where that is impossible too, the one that adds a dotted name. Two that hold equally are ambiguous.
 //!
 //! What remains, on sources from 5.0 to 6.0 only: a dotted name that a `$setField` *adds* while a plain path of the same text
-//! fits too is taken for that path, here and (without a look) on the plain road. Nothing in the event tells the two apart.
-//! Where documents get such names, post-images or lookups are the answer.
+//! fits too is taken for that path; and the plain road, which does not look, takes every path for plain names. Nothing in
+//! the event tells the two apart. Where documents get such names, post-images or lookups are the answer.
 
 mod apply;
+mod arrays;
 mod plain;
 mod reading;
 mod road;
