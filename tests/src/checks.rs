@@ -35,10 +35,11 @@ impl Pipeline {
         }
     }
 
-    /// Where the stream began, as the producer's log says.
+    /// Where the stream began, as the producer's log says: the last time, for one that is killed before its first position is
+    /// written begins anew.
     fn beginning(&self) -> Time {
         let log = fs::read_to_string(self.folder().join("producer.log")).expect("the producer has a log");
-        let line = log.lines().find(|line| line.contains("first start of this slice"));
+        let line = log.lines().rfind(|line| line.contains("first start of this slice"));
         let time = line.and_then(|line| line.split_once("cluster_time=")?.1.split_whitespace().next());
         time.and_then(parse_time).expect("the producer logs where it begins")
     }

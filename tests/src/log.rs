@@ -141,29 +141,47 @@ impl Log {
         read
     }
 
-    /// The client names only the number of a partition that was read to its end, so the ends of each number are counted;
-    /// a partition that is written to meanwhile can end twice, so that another is read the next time only.
     fn read_assigned(&mut self) -> Result<(), String> {
-        let mut unread: BTreeMap<i32, usize> = BTreeMap::new();
-        for (_, number) in self.next.keys() {
-            *unread.entry(*number).or_default() += 1;
-        }
+        let mut unread = self.ends()?;
         let until = Instant::now() + READ_WITHIN;
-        while unread.values().any(|partitions| *partitions > 0) {
+        while !unread.is_empty() {
             if Instant::now() > until {
                 return Err(format!("not read to the end within {READ_WITHIN:?}: {unread:?}"));
             }
             match self.consumer.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Err(KafkaError::PartitionEOF(number))) => {
-                    unread.entry(number).and_modify(|partitions| *partitions = partitions.saturating_sub(1));
-                }
+                None | Some(Err(KafkaError::PartitionEOF(_))) => self.pass_markers()?,
                 Some(Err(error)) => return Err(error.to_string()),
                 Some(Ok(message)) => {
                     let record = copy(&message);
                     self.next.insert(record.partition.clone(), record.offset + 1);
                     self.records.push(record);
                 }
+            }
+            unread.retain(|partition, end| self.next[partition] < *end);
+        }
+        Ok(())
+    }
+
+    /// Where the partitions end now, as far as they have not been read to there.
+    fn ends(&self) -> Result<BTreeMap<Partition, i64>, String> {
+        let mut ends = BTreeMap::new();
+        for (partition, next) in &self.next {
+            let watermarks = self.consumer.fetch_watermarks(&partition.0, partition.1, READ_WITHIN);
+            let (_, end) = watermarks.map_err(|error| format!("{partition:?}: {error}"))?;
+            if *next < end {
+                ends.insert(partition.clone(), end);
+            }
+        }
+        Ok(ends)
+    }
+
+    /// What stands between the last record and the end is no record: transaction markers, aborted transactions.
+    fn pass_markers(&mut self) -> Result<(), String> {
+        let positions = self.consumer.position().map_err(|error| error.to_string())?;
+        for element in positions.elements() {
+            if let Offset::Offset(offset) = element.offset() {
+                let partition = (element.topic().to_owned(), element.partition());
+                self.next.entry(partition).and_modify(|next| *next = offset.max(*next));
             }
         }
         Ok(())

@@ -197,7 +197,7 @@ impl Session {
             match self.client.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => {
-                    self.client.poll(SERVE_INTERVAL);
+                    self.serve();
                     record = back;
                 }
                 Err((error, _)) => return Err(error),
@@ -213,7 +213,17 @@ impl Session {
             && !self.deliveries.have_failed()
             && Instant::now() < until
         {
-            self.client.poll(SERVE_INTERVAL);
+            self.serve();
+        }
+    }
+
+    /// Serves what is there to serve, or sleeps a moment when nothing is. `poll` with a timeout would spin through its last
+    /// millisecond, for the client counts in whole ones.
+    fn serve(&self) {
+        let outstanding = self.client.in_flight_count();
+        self.client.poll(Duration::ZERO);
+        if self.client.in_flight_count() == outstanding {
+            std::thread::sleep(SERVE_INTERVAL);
         }
     }
 
@@ -226,9 +236,7 @@ impl Session {
     fn retried(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
         loop {
             match call() {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() => {
-                    self.client.poll(SERVE_INTERVAL)
-                }
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => self.serve(),
                 other => return other,
             }
         }
