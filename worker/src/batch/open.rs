@@ -161,6 +161,7 @@ impl<'r> Opened<'r> {
     /// The events of the batch, up to the cuts; what is refused or cut is noted.
     pub(super) fn events<'a>(&'a self, taken: &[Taken], policy: &Policy, notes: &mut Notes) -> Events<'a> {
         let mut events = Events::default();
+        let mut carried = Carried::default();
         for Decoded { place, headers, bytes } in &self.decoded {
             if place.record >= notes.ends[place.lane] {
                 continue;
@@ -169,7 +170,7 @@ impl<'r> Opened<'r> {
                 Err(poison) => notes.refuse(*place, &poison),
                 Ok(change) => {
                     *events.operations.entry(change.operation.name()).or_default() += 1;
-                    match judge(&change, policy) {
+                    match policy.judge(&change, &mut carried) {
                         Judgement::Apply => {
                             events.events.push(Event { place: *place, change });
                         }
@@ -196,36 +197,55 @@ enum Judgement {
     Stop(Error),
 }
 
-fn judge(change: &ChangeEvent<'_>, policy: &Policy) -> Judgement {
-    let Some(names) = change.ns else { return Judgement::PassOver };
-    let ns = names.coll.map(|coll| Namespace::new(names.db, coll));
-    if change.operation.is_document_change() {
-        return match ns {
-            Some(ns) if policy.filter.carries(&ns) => Judgement::Apply,
-            Some(ns) if ns.is_internal() => Judgement::Refuse(Reason {
-                kind: "internal",
-                text: format!("{ns} is a namespace of the server's own or of Oplogue's"),
-            }),
-            _ => Judgement::PassOver,
-        };
+/// The last namespace that was asked for: a lane holds hardly ever more than one.
+#[derive(Default)]
+struct Carried<'a> {
+    last: Option<((&'a str, &'a str), bool)>,
+}
+
+impl Policy {
+    fn judge<'a>(&self, change: &ChangeEvent<'a>, carried: &mut Carried<'a>) -> Judgement {
+        let Some(names) = change.ns else { return Judgement::PassOver };
+        if !change.operation.is_document_change() {
+            let ns = names.coll.map(|coll| Namespace::new(names.db, coll).to_string());
+            return self.definition(change.operation, ns.unwrap_or_else(|| names.db.to_owned()));
+        }
+        let both = (names.db, names.coll.unwrap_or_default());
+        match carried.last {
+            Some((last, is_carried)) if last == both && is_carried => return Judgement::Apply,
+            _ => {}
+        }
+        let ns = Namespace::new(both.0, both.1);
+        let is_carried = self.filter.carries(&ns);
+        carried.last = Some((both, is_carried));
+        if is_carried {
+            Judgement::Apply
+        } else if ns.is_internal() {
+            let text = format!("{ns} is a namespace of the server's own or of Oplogue's");
+            Judgement::Refuse(Reason { kind: "internal", text })
+        } else {
+            Judgement::PassOver
+        }
     }
-    let (setting, what_to_do) = match change.operation {
-        // What they did came before them, collection by collection.
-        Operation::DropDatabase | Operation::Invalidate => return Judgement::PassOver,
-        Operation::Drop => ("drop", policy.ddl.drop),
-        Operation::Rename => ("rename", policy.ddl.rename),
-        _ => ("other", policy.ddl.other),
-    };
-    let name = ns.map_or_else(|| names.db.to_owned(), |ns| ns.to_string());
-    match what_to_do {
-        DdlPolicy::Ignore => Judgement::Ignore(name),
-        DdlPolicy::Fail => Judgement::Stop(Error::new(
-            Kind::Misconfigured,
-            format!(
-                "`{}` of {name} is not applied by this version: carry it out on the target, then set worker.ddl.{setting} \
-                 to `ignore`",
-                change.operation.name()
-            ),
-        )),
+
+    fn definition(&self, operation: Operation<'_>, ns: String) -> Judgement {
+        let (setting, what_to_do) = match operation {
+            // What they did came before them, collection by collection.
+            Operation::DropDatabase | Operation::Invalidate => return Judgement::PassOver,
+            Operation::Drop => ("drop", self.ddl.drop),
+            Operation::Rename => ("rename", self.ddl.rename),
+            _ => ("other", self.ddl.other),
+        };
+        match what_to_do {
+            DdlPolicy::Ignore => Judgement::Ignore(ns),
+            DdlPolicy::Fail => Judgement::Stop(Error::new(
+                Kind::Misconfigured,
+                format!(
+                    "`{}` of {ns} is not applied by this version: carry it out on the target, then set \
+                     worker.ddl.{setting} to `ignore`",
+                    operation.name()
+                ),
+            )),
+        }
     }
 }

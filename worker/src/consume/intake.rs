@@ -10,110 +10,10 @@
 //!     done, told to Kafka      │in flight│ buffered │ not read yet
 //! ```
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt,
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
-use tokio_util::sync::CancellationToken;
-
-use super::record::Record;
-use crate::sequence::Delivered;
-
-/// A partition of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Partition {
-    /// Its topic.
-    pub topic: Arc<str>,
-    /// Its number.
-    pub number: i32,
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]", self.topic, self.number)
-    }
-}
-
-/// One assignment of a partition; a partition that comes back is another lane, so late news of the old one meets nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LaneId(u64);
-
-/// Records of one lane on their way to the target.
-#[derive(Debug)]
-pub struct Taken {
-    /// The lane.
-    pub lane: LaneId,
-    /// Its partition.
-    pub partition: Partition,
-    /// In order of offsets; never empty.
-    pub records: Vec<Record>,
-    /// What the lane has delivered before them.
-    pub delivered: Delivered,
-    /// Cancelled when the partition is no longer this worker's: nothing may be written for it any more.
-    pub gone: CancellationToken,
-}
-
-/// How a batch ended for one of its lanes.
-#[derive(Debug)]
-pub struct Settled {
-    /// The lane.
-    pub lane: LaneId,
-    /// Offset behind the last durable record, when there is one.
-    pub head: Option<i64>,
-    /// What the lane has delivered up to there.
-    pub delivered: Delivered,
-    /// What is to be done again, in order.
-    pub rest: Vec<Record>,
-}
-
-impl Settled {
-    /// A lane whose batch says nothing: it is no longer in flight, and its head stays.
-    #[must_use]
-    pub fn nothing(lane: LaneId) -> Self {
-        Self { lane, head: None, delivered: Delivered::default(), rest: Vec::new() }
-    }
-}
-
-/// How much a batch takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limit {
-    /// Records at most.
-    pub records: usize,
-    /// Bytes at most; one larger record goes alone.
-    pub bytes: usize,
-}
-
-/// A record that came where none may come.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{partition} delivered offset {offset} after {read}")]
-pub struct OutOfOrder {
-    partition: Partition,
-    offset: i64,
-    read: i64,
-}
-
-#[derive(Debug)]
-struct Lane {
-    partition: Partition,
-    queue: VecDeque<Record>,
-    bytes: usize,
-    /// Told to read no more until half of the limit is free.
-    full: bool,
-    /// Records in the batch that holds this lane.
-    in_flight: Option<usize>,
-    /// Gives nothing out any more; waits for its batch.
-    leaving: bool,
-    /// Offset behind the last record that was read.
-    read: i64,
-    /// Offset behind the last durable record.
-    head: i64,
-    /// What Kafka was told or says that it holds; `None` before the first commit.
-    committed: Option<i64>,
-    delivered: Delivered,
-    gone: CancellationToken,
-}
+pub use super::lane::{LaneId, Limit, OutOfOrder, Partition, Settled, Standing, Taken};
+use super::{lane::Lane, record::Record};
 
 /// How much is buffered, in bytes. A record that is larger is still read, alone.
 #[derive(Debug, Clone, Copy)]
@@ -149,20 +49,7 @@ impl Intake {
     /// A partition is this worker's from now on, to be read from `start`.
     pub fn assign(&mut self, partition: Partition, start: i64, committed: Option<i64>) -> LaneId {
         self.next += 1;
-        let lane = Lane {
-            partition,
-            queue: VecDeque::new(),
-            bytes: 0,
-            full: false,
-            in_flight: None,
-            leaving: false,
-            read: start,
-            head: start,
-            committed,
-            delivered: Delivered::default(),
-            gone: CancellationToken::new(),
-        };
-        self.lanes.insert(LaneId(self.next), lane);
+        self.lanes.insert(LaneId(self.next), Lane::new(partition, start, committed));
         LaneId(self.next)
     }
 
@@ -176,56 +63,43 @@ impl Intake {
     /// Whether more of the lane may be read. A full one has room again once it is half empty.
     #[must_use]
     pub fn has_room(&self, id: LaneId) -> bool {
-        self.lanes.get(&id).is_some_and(|lane| !lane.full && !lane.leaving)
+        self.lanes.get(&id).is_some_and(Lane::has_room)
     }
 
-    /// Keeps records that were read; those of a lane that is leaving are dropped, they will be read by its next owner.
-    /// `Ok(true)` when somebody may be waiting for them.
+    /// The offset that is read next.
+    #[must_use]
+    pub fn next_offset(&self, id: LaneId) -> Option<i64> {
+        self.lanes.get(&id).map(Lane::next)
+    }
+
+    /// Keeps records that were read. `Ok(true)` when somebody may be waiting for them.
     ///
     /// # Errors
     /// [`OutOfOrder`] when an offset is not above all before it.
     pub fn push(&mut self, id: LaneId, records: &mut Vec<Record>) -> Result<bool, OutOfOrder> {
         let most = self.lane_bytes();
-        let Some(lane) = self.lanes.get_mut(&id).filter(|lane| !lane.leaving) else {
-            records.clear();
-            return Ok(false);
-        };
-        for record in records.drain(..) {
-            if record.offset < lane.read {
-                let partition = lane.partition.clone();
-                return Err(OutOfOrder { partition, offset: record.offset, read: lane.read });
+        match self.lanes.get_mut(&id) {
+            Some(lane) => lane.push(records, most),
+            None => {
+                records.clear();
+                Ok(false)
             }
-            lane.read = record.offset + 1;
-            lane.bytes += record.size();
-            lane.queue.push_back(record);
         }
-        lane.full = lane.bytes >= most;
-        Ok(lane.in_flight.is_none())
     }
 
     /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached. Empty when nothing is ready.
     pub fn take(&mut self, limit: Limit) -> Vec<Taken> {
         let half = self.lane_bytes() / 2;
-        let mut left = limit;
-        let mut taken = Vec::new();
+        let (mut left, mut taken) = (limit, Vec::new());
         for id in self.in_turn() {
             let lane = self.lanes.get_mut(&id).expect("the list was made of the lanes");
-            if lane.queue.is_empty() || lane.in_flight.is_some() || lane.leaving {
-                continue;
+            if let Some(some) = lane.take(id, &mut left, taken.is_empty(), half) {
+                self.served = id;
+                taken.push(some);
             }
-            let records = lane.take(&mut left, taken.is_empty());
-            if records.is_empty() {
+            if left.records == 0 || left.bytes == 0 {
                 break;
             }
-            lane.full = lane.full && lane.bytes > half;
-            self.served = id;
-            taken.push(Taken {
-                lane: id,
-                partition: lane.partition.clone(),
-                records,
-                delivered: std::mem::take(&mut lane.delivered),
-                gone: lane.gone.clone(),
-            });
         }
         taken
     }
@@ -237,47 +111,30 @@ impl Intake {
 
     /// A batch has ended for one of its lanes.
     pub fn settle(&mut self, settled: Settled) {
-        let Some(lane) = self.lanes.get_mut(&settled.lane) else { return };
-        lane.in_flight = None;
-        lane.head = lane.head.max(settled.head.unwrap_or(lane.head));
-        lane.delivered = settled.delivered;
-        if lane.leaving {
-            return;
-        }
-        for record in settled.rest.into_iter().rev() {
-            lane.bytes += record.size();
-            lane.queue.push_front(record);
+        if let Some(lane) = self.lanes.get_mut(&settled.lane) {
+            lane.settle(settled);
         }
     }
 
-    /// The reader has passed everything below `position`, transaction markers included. Where nothing of the lane waits, all of it
-    /// is durable.
+    /// The reader has passed everything below `position`, transaction markers included. Where nothing of the lane waits, all
+    /// of it is durable.
     pub fn passed(&mut self, id: LaneId, position: i64) {
-        if let Some(lane) = self.lanes.get_mut(&id)
-            && lane.queue.is_empty()
-            && lane.in_flight.is_none()
-            // A leaving lane's buffer is empty because it was dropped.
-            && !lane.leaving
-            && position > lane.head
-        {
-            lane.head = position;
-            lane.read = lane.read.max(position);
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.passed(position);
         }
     }
 
     /// The lane gives nothing out any more; what it had buffered is dropped.
     pub fn leave(&mut self, id: LaneId) {
         if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.leaving = true;
-            lane.queue = VecDeque::new();
-            lane.bytes = 0;
+            lane.leave();
         }
     }
 
     /// Whether no batch holds the lane.
     #[must_use]
     pub fn is_drained(&self, id: LaneId) -> bool {
-        self.lanes.get(&id).is_none_or(|lane| lane.in_flight.is_none())
+        self.lanes.get(&id).is_none_or(Lane::is_drained)
     }
 
     /// The lane's batch must stop writing.
@@ -297,9 +154,7 @@ impl Intake {
     /// Heads of these lanes that Kafka does not know yet.
     #[must_use]
     pub fn uncommitted(&self, ids: impl Iterator<Item = LaneId>) -> Vec<(Partition, i64)> {
-        let lanes = ids.filter_map(|id| self.lanes.get(&id));
-        let moved = lanes.filter(|lane| lane.committed.map_or(lane.head > 0, |at| at != lane.head));
-        moved.map(|lane| (lane.partition.clone(), lane.head)).collect()
+        ids.filter_map(|id| self.lanes.get(&id)?.uncommitted()).collect()
     }
 
     /// Kafka was told an offset, or says which one it holds; `None` when it holds none.
@@ -318,45 +173,7 @@ impl Intake {
 
     /// How each lane stands, for metrics.
     pub fn standings(&self) -> impl Iterator<Item = Standing<'_>> {
-        self.lanes.values().map(|lane| Standing {
-            partition: &lane.partition,
-            waiting: lane.queue.len() + lane.in_flight.unwrap_or(0),
-            bytes: lane.bytes,
-            is_full: lane.full,
-        })
-    }
-}
-
-/// How a lane stands.
-#[derive(Debug)]
-pub struct Standing<'a> {
-    /// Its partition.
-    pub partition: &'a Partition,
-    /// Records that were read and are not durable.
-    pub waiting: usize,
-    /// Bytes of those that are in no batch.
-    pub bytes: usize,
-    /// Whether it is not read because its buffer is full.
-    pub is_full: bool,
-}
-
-impl Lane {
-    /// Takes what fits, at least one record where `first` says that nothing was taken before it.
-    fn take(&mut self, left: &mut Limit, first: bool) -> Vec<Record> {
-        let mut records = Vec::with_capacity(self.queue.len().min(left.records));
-        while let Some(next) = self.queue.front() {
-            let alone = first && records.is_empty();
-            if left.records == 0 || (next.size() > left.bytes && !alone) {
-                break;
-            }
-            let record = self.queue.pop_front().expect("it was looked at");
-            left.records -= 1;
-            left.bytes = left.bytes.saturating_sub(record.size());
-            self.bytes -= record.size();
-            records.push(record);
-        }
-        self.in_flight = (!records.is_empty()).then_some(records.len());
-        records
+        self.lanes.values().map(Lane::standing)
     }
 }
 

@@ -17,6 +17,7 @@ mod client;
 mod commit;
 mod context;
 pub mod intake;
+mod lane;
 mod reader;
 mod rebalance;
 pub mod record;

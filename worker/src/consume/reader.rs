@@ -24,9 +24,7 @@ use rdkafka::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    client, context::Context, rebalance::Change, record::Record, report::Report, shared::Shared, tap::Tap,
-};
+use super::{client, context::Context, rebalance::Change, record::Record, shared::Shared, tap::Tap};
 
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);
@@ -56,7 +54,6 @@ pub(super) struct Reader {
     pub(super) drain_timeout: Duration,
     pub(super) commit_interval: Duration,
     pub(super) commit_due: Instant,
-    pub(super) report: Report,
     around: Surroundings,
     subscribe_at: Option<Instant>,
     warned_at: Option<Instant>,
@@ -81,7 +78,6 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
         drain_timeout: millis(config.worker.drain_timeout_ms),
         commit_interval: millis(config.worker.commit_interval_ms),
         commit_due: Instant::now(),
-        report: Report::default(),
         around,
         subscribe_at: Some(Instant::now()),
         warned_at: None,
@@ -156,6 +152,10 @@ impl Reader {
             error.rdkafka_error_code(),
             Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve)
         );
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            // Such a client never works again; a new one may.
+            return Err(Error::caused(Kind::Fenced, "the Kafka consumer has failed for good", code));
+        }
         let error = failed("the Kafka consumer", error);
         if !matches!(error.kind, Kind::Transient | Kind::Fenced) {
             return Err(error);

@@ -29,8 +29,9 @@ use rdkafka::{TopicPartitionList, consumer::Consumer as _};
 use super::{
     begin::{self, Start},
     context::{Rebalance, give_up},
-    intake::LaneId,
+    lane::{LaneId, Partition},
     reader::Reader,
+    report,
     tap::Tap,
 };
 
@@ -178,6 +179,9 @@ impl Reader {
         let mut intake = self.shared.intake();
         lanes.iter().for_each(|lane| intake.remove(*lane));
         drop(intake);
+        for element in partitions.elements() {
+            report::lag(&Partition { topic: element.topic().into(), number: element.partition() }, 0.0);
+        }
         give_up(&self.consumer, partitions).map_err(|error| failed("cannot give partitions up", error))?;
         self.report_rebalance("revoked", lanes.len());
         Ok(true)

@@ -4,6 +4,8 @@
 
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
+/// Room for the headers that our own records have. It is not given back: that would cost another copy.
+const HEADERS: usize = 128;
 /// Stands for "no value" where a length is kept.
 const ABSENT: u32 = u32::MAX;
 
@@ -17,7 +19,7 @@ pub struct Record {
     key: u32,
     value: u32,
     /// Value, key, then each header: length of name, name, length of value, value.
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
 }
 
 impl Record {
@@ -37,7 +39,7 @@ impl Record {
         value: Option<&[u8]>,
         headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
     ) -> Self {
-        let rest = key.map_or(0, <[u8]>::len) + 96;
+        let rest = key.map_or(0, <[u8]>::len) + HEADERS;
         let mut bytes = Vec::with_capacity(value.map_or(0, <[u8]>::len) + rest);
         bytes.extend_from_slice(value.unwrap_or_default());
         bytes.extend_from_slice(key.unwrap_or_default());
@@ -47,7 +49,7 @@ impl Record {
             bytes.extend_from_slice(&length(value).to_le_bytes());
             bytes.extend_from_slice(value.unwrap_or_default());
         }
-        Self { offset, timestamp, key: length(key), value: length(value), bytes: bytes.into() }
+        Self { offset, timestamp, key: length(key), value: length(value), bytes }
     }
 
     /// The value; `None` for a tombstone.
@@ -75,8 +77,8 @@ impl Record {
 
     /// Memory that the record takes.
     #[must_use]
-    pub const fn size(&self) -> usize {
-        self.bytes.len() + size_of::<Self>()
+    pub fn size(&self) -> usize {
+        self.bytes.capacity() + size_of::<Self>()
     }
 }
 

@@ -6,45 +6,39 @@ use common::telemetry::names;
 use metrics::{counter, gauge};
 use rdkafka::consumer::Consumer as _;
 
-use super::{context::Statistics, reader::Reader};
-
-/// The last news of where the partitions end.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    statistics: Statistics,
-}
+use super::{context::Statistics, lane::Partition, reader::Reader};
 
 impl Reader {
     /// Sets the gauges when the client has counted anew.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn report(&mut self) {
         let Some(statistics) = self.consumer.context().take_statistics() else { return };
-        self.report.statistics = statistics;
-        self.connected(self.report.statistics.is_connected());
-        let mut intake = self.shared.intake();
-        // A commit can be refused (a rebalance was going on): what Kafka does not hold is committed again.
-        let partitions: Vec<_> = intake.standings().map(|lane| lane.partition.clone()).collect();
-        for partition in &partitions {
-            let held = self.report.statistics.committed(&partition.topic, partition.number);
-            intake.committed(partition, held);
-        }
-        let (mut full, mut bytes, mut all) = (0, 0, 0.0);
+        self.connected(statistics.is_connected());
+        self.note_committed(&statistics);
+        let intake = self.shared.intake();
+        let (mut full, mut bytes, mut behind) = (0, 0, 0.0);
         for lane in intake.standings() {
             full += u32::from(lane.is_full);
             bytes += lane.bytes;
-            let (topic, number) = (&lane.partition.topic, lane.partition.number);
-            let unread = self.report.statistics.unread(topic, number).unwrap_or(0);
-            let lag = unread as f64 + lane.waiting as f64;
-            gauge!(names::WORKER_LAG_RECORDS, "topic" => topic.to_string(), "partition" => number.to_string())
-                .set(lag);
-            all += lag;
+            let unread = statistics.unread(&lane.partition.topic, lane.partition.number).unwrap_or(0);
+            behind += lag(lane.partition, unread as f64 + lane.waiting as f64);
         }
-        if let Some(latest) = self.shared.latest() {
-            let behind = latest.age(SystemTime::now()).as_secs_f64();
-            gauge!(names::WORKER_LAG_SECONDS).set(if all > 0.0 { behind } else { 0.0 });
-        }
+        drop(intake);
         gauge!(names::WORKER_PAUSED).set(full);
         gauge!(names::WORKER_BUFFERED).set(bytes as f64);
+        if let Some(latest) = self.shared.latest() {
+            let age = latest.age(SystemTime::now()).as_secs_f64();
+            gauge!(names::WORKER_LAG_SECONDS).set(if behind > 0.0 { age } else { 0.0 });
+        }
+    }
+
+    /// A commit can be refused (a rebalance was going on): what Kafka does not hold is committed again.
+    fn note_committed(&self, statistics: &Statistics) {
+        let mut intake = self.shared.intake();
+        let partitions: Vec<_> = intake.standings().map(|lane| lane.partition.clone()).collect();
+        for partition in partitions {
+            intake.committed(&partition, statistics.committed(&partition.topic, partition.number));
+        }
     }
 
     /// Says that the assignment has changed.
@@ -55,4 +49,11 @@ impl Reader {
         gauge!(names::WORKER_PARTITIONS).set(held as f64);
         counter!(names::WORKER_REBALANCES).increment(1);
     }
+}
+
+/// Sets a partition's lag in records; one that is given up has none here.
+pub(super) fn lag(partition: &Partition, records: f64) -> f64 {
+    let (topic, number) = (partition.topic.to_string(), partition.number.to_string());
+    gauge!(names::WORKER_LAG_RECORDS, "topic" => topic, "partition" => number).set(records);
+    records
 }

@@ -74,7 +74,7 @@ impl Tap {
         }
         // Before looking, so that what comes while we look is not missed.
         self.flowing.store(false, Ordering::Release);
-        let more = self.read(scratch)?;
+        let more = self.read(shared, scratch)?;
         self.flowing.fetch_or(more, Ordering::AcqRel);
         if !scratch.is_empty() {
             let pushed = shared.intake().push(self.lane, scratch);
@@ -88,20 +88,21 @@ impl Tap {
         Ok(more)
     }
 
-    fn read(&self, records: &mut Vec<Record>) -> Result<bool> {
+    fn read(&self, shared: &Shared, records: &mut Vec<Record>) -> Result<bool> {
         for _ in 0..TURN {
             match self.queue.poll(Duration::ZERO) {
                 None => return Ok(false),
                 Some(Ok(message)) => records.push(Record::copy(&message)),
-                Some(Err(error)) => self.trouble(error)?,
+                Some(Err(error)) => self.trouble(shared, error)?,
             }
         }
         Ok(true)
     }
 
     /// What librdkafka says about this partition: an offset that is gone is the end, the rest passes.
-    fn trouble(&self, error: KafkaError) -> Result<()> {
-        let error = failed(format!("cannot read {}", self.partition), error);
+    fn trouble(&self, shared: &Shared, error: KafkaError) -> Result<()> {
+        let offset = shared.intake().next_offset(self.lane).unwrap_or_default();
+        let error = failed(format!("cannot read {} at offset {offset}", self.partition), error);
         match error.kind {
             Kind::Transient | Kind::Fenced => {
                 tracing::warn!(partition = %self.partition, reason = error.chain(), "read again");

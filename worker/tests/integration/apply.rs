@@ -123,8 +123,8 @@ async fn ids_of_every_odd_type_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn largest_document_and_the_odd_names_arrive() {
-    let pipe = Pipe::new("large").await;
+async fn odd_collection_names_arrive() {
+    let pipe = Pipe::new("names").await;
     let names = ["with space", "a.b.c", "größe 名前", "_x20"];
     let _worker = pipe.worker("");
     for name in names {
@@ -132,13 +132,26 @@ async fn largest_document_and_the_odd_names_arrive() {
         pipe.publish(&events, [insert(user(1))]).await;
         pipe.until_is(&events, 1, &user(1)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn largest_documents_arrive_whatever_their_text_takes() {
+    let pipe = Pipe::new("large").await;
     let large = pipe.events("large", 1).await;
-    // Every byte of an empty name and a MinKey is written as text of twenty: the worst that a document can do.
-    let mut document = doc! {"_id": 1, "text": "x".repeat(16 * 1024 * 1024 - 1024)};
-    document.insert("end", true);
-    pipe.publish(&large, [insert(document.clone()), insert(user(2))]).await;
-    pipe.until_is(&large, 1, &document).await;
-    pipe.until_is(&large, 2, &user(2)).await;
+    let _worker = pipe.worker("");
+    let text = doc! {"_id": 1, "text": "x".repeat(16 * 1024 * 1024 - 1024), "end": true};
+    // An empty regular expression takes 10 bytes with its name, and over 50 as text.
+    let empty = Bson::RegularExpression(bson::Regex {
+        pattern: bson::cstr!("").into(),
+        options: bson::cstr!("").into(),
+    });
+    let list: Vec<_> = std::iter::repeat_n(empty, 1_500_000).collect();
+    let wordy = doc! {"_id": 2, "list": list};
+    assert!(wordy.to_vec().unwrap().len() > 15_000_000);
+    pipe.publish(&large, [insert(text.clone()), insert(wordy.clone()), insert(user(3))]).await;
+    pipe.until_is(&large, 1, &text).await;
+    pipe.until_is(&large, 2, &wordy).await;
+    pipe.until_is(&large, 3, &user(3)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

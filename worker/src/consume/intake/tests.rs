@@ -1,4 +1,5 @@
 use super::*;
+use crate::sequence::Delivered;
 
 const LIMIT: Limit = Limit { records: 10, bytes: 10_000 };
 
@@ -11,7 +12,7 @@ fn partition(number: i32) -> Partition {
 }
 
 fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {
-    let mut intake = Intake::new(Room { of_lane: 1000, of_all: 100_000 });
+    let mut intake = Intake::new(Room { of_lane: 8 * record(0).size(), of_all: 800 * record(0).size() });
     let ids = (0..lanes).map(|number| intake.assign(partition(number), 0, None)).collect();
     (intake, ids)
 }

@@ -1,0 +1,242 @@
+//! One assigned partition: what of it is buffered, in flight, durable, committed.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use super::record::Record;
+use crate::sequence::Delivered;
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its number.
+    pub number: i32,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.topic, self.number)
+    }
+}
+
+/// One assignment of a partition; a partition that comes back is another lane, so late news of the old one meets nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneId(pub(super) u64);
+
+/// Records of one lane on their way to the target.
+#[derive(Debug)]
+pub struct Taken {
+    /// The lane.
+    pub lane: LaneId,
+    /// Its partition.
+    pub partition: Partition,
+    /// In order of offsets; never empty.
+    pub records: Vec<Record>,
+    /// What the lane has delivered before them.
+    pub delivered: Delivered,
+    /// Cancelled when the partition is no longer this worker's: nothing may be written for it any more.
+    pub gone: CancellationToken,
+}
+
+/// How a batch ended for one of its lanes.
+#[derive(Debug)]
+pub struct Settled {
+    /// The lane.
+    pub lane: LaneId,
+    /// Offset behind the last durable record, when there is one.
+    pub head: Option<i64>,
+    /// What the lane has delivered up to there.
+    pub delivered: Delivered,
+    /// What is to be done again, in order.
+    pub rest: Vec<Record>,
+}
+
+impl Settled {
+    /// A lane whose batch says nothing: it is no longer in flight, and its head stays.
+    #[must_use]
+    pub fn nothing(lane: LaneId) -> Self {
+        Self { lane, head: None, delivered: Delivered::default(), rest: Vec::new() }
+    }
+}
+
+/// How much a batch takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Records at most.
+    pub records: usize,
+    /// Bytes at most; one larger record goes alone.
+    pub bytes: usize,
+}
+
+/// A record that came where none may come.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{partition} delivered offset {offset} after {read}")]
+pub struct OutOfOrder {
+    partition: Partition,
+    offset: i64,
+    read: i64,
+}
+
+/// How a lane stands.
+#[derive(Debug)]
+pub struct Standing<'a> {
+    /// Its partition.
+    pub partition: &'a Partition,
+    /// Records that were read and are not durable.
+    pub waiting: usize,
+    /// Bytes of those that are in no batch.
+    pub bytes: usize,
+    /// Whether it is not read because its buffer is full.
+    pub is_full: bool,
+}
+
+/// A lane's state.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) partition: Partition,
+    queue: VecDeque<Record>,
+    bytes: usize,
+    /// Told to read no more until half of the limit is free.
+    is_full: bool,
+    /// Records in the batch that holds this lane.
+    in_flight: Option<usize>,
+    /// Gives nothing out any more; waits for its batch.
+    is_leaving: bool,
+    /// Offset behind the last record that was read.
+    read: i64,
+    /// Offset behind the last durable record.
+    head: i64,
+    /// What Kafka was told or says that it holds; `None` before the first commit.
+    pub(super) committed: Option<i64>,
+    delivered: Delivered,
+    pub(super) gone: CancellationToken,
+}
+
+impl Lane {
+    pub(super) fn new(partition: Partition, start: i64, committed: Option<i64>) -> Self {
+        Self {
+            partition,
+            queue: VecDeque::new(),
+            bytes: 0,
+            is_full: false,
+            in_flight: None,
+            is_leaving: false,
+            read: start,
+            head: start,
+            committed,
+            delivered: Delivered::default(),
+            gone: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_full && !self.is_leaving
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.in_flight.is_none()
+    }
+
+    /// The offset that is read next.
+    pub(super) const fn next(&self) -> i64 {
+        self.read
+    }
+
+    /// Keeps records, full from `most` bytes on; a leaving lane drops them, its next owner reads them. `true` when somebody may
+    /// be waiting for them.
+    pub(super) fn push(&mut self, records: &mut Vec<Record>, most: usize) -> Result<bool, OutOfOrder> {
+        if self.is_leaving {
+            records.clear();
+            return Ok(false);
+        }
+        for record in records.drain(..) {
+            if record.offset < self.read {
+                let partition = self.partition.clone();
+                return Err(OutOfOrder { partition, offset: record.offset, read: self.read });
+            }
+            self.read = record.offset + 1;
+            self.bytes += record.size();
+            self.queue.push_back(record);
+        }
+        self.is_full = self.bytes >= most;
+        Ok(self.in_flight.is_none())
+    }
+
+    /// Takes what fits, at least one record where `is_first` says that nothing was taken before it; room again at `half`.
+    pub(super) fn take(
+        &mut self,
+        id: LaneId,
+        left: &mut Limit,
+        is_first: bool,
+        half: usize,
+    ) -> Option<Taken> {
+        if self.in_flight.is_some() || self.is_leaving {
+            return None;
+        }
+        let mut records = Vec::with_capacity(self.queue.len().min(left.records));
+        while let Some(next) = self.queue.front() {
+            let is_alone = is_first && records.is_empty();
+            if left.records == 0 || (next.size() > left.bytes && !is_alone) {
+                break;
+            }
+            let record = self.queue.pop_front().expect("it was looked at");
+            left.records -= 1;
+            left.bytes = left.bytes.saturating_sub(record.size());
+            self.bytes -= record.size();
+            records.push(record);
+        }
+        if records.is_empty() {
+            return None;
+        }
+        self.in_flight = Some(records.len());
+        self.is_full = self.is_full && self.bytes > half;
+        let (partition, gone) = (self.partition.clone(), self.gone.clone());
+        Some(Taken { lane: id, partition, records, delivered: std::mem::take(&mut self.delivered), gone })
+    }
+
+    pub(super) fn settle(&mut self, settled: Settled) {
+        self.in_flight = None;
+        self.head = self.head.max(settled.head.unwrap_or(self.head));
+        self.delivered = settled.delivered;
+        if self.is_leaving {
+            return;
+        }
+        for record in settled.rest.into_iter().rev() {
+            self.bytes += record.size();
+            self.queue.push_front(record);
+        }
+    }
+
+    pub(super) fn passed(&mut self, position: i64) {
+        // A leaving lane's buffer is empty because it was dropped.
+        let is_idle = self.queue.is_empty() && self.in_flight.is_none() && !self.is_leaving;
+        if is_idle && position > self.head {
+            self.head = position;
+            self.read = self.read.max(position);
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.is_leaving = true;
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// The head, when Kafka does not know it.
+    pub(super) fn uncommitted(&self) -> Option<(Partition, i64)> {
+        let is_known = self.committed.map_or(self.head == 0, |at| at == self.head);
+        (!is_known).then(|| (self.partition.clone(), self.head))
+    }
+
+    pub(super) fn standing(&self) -> Standing<'_> {
+        Standing {
+            partition: &self.partition,
+            waiting: self.queue.len() + self.in_flight.unwrap_or(0),
+            bytes: self.bytes,
+            is_full: self.is_full,
+        }
+    }
+}
