@@ -50,8 +50,8 @@ impl Stack {
         static STACK: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
         let mut running = STACK.lock().unwrap_or_else(PoisonError::into_inner);
         running.upgrade().unwrap_or_else(|| {
-            let name = format!("e2e-auth-{}", std::process::id());
-            let started = Arc::new(Self::start(name, &["--only", "source,target,standalone", "--auth"]));
+            let started = Self::start("auth", &["--only", "source,target,standalone", "--auth"]);
+            let started = Arc::new(started);
             *running = Arc::downgrade(&started);
             started
         })
@@ -60,7 +60,7 @@ impl Stack {
     /// A broker for one test, to be killed; gone with it.
     #[must_use]
     pub fn with_own_kafka(test: &str) -> Self {
-        Self::start(format!("e2e-{test}-{}", std::process::id()), &["--only", "kafka"])
+        Self::start(test, &["--only", "kafka"])
     }
 
     /// Signals one of its services (`KILL`, `STOP`, `CONT`) and waits for the effect.
@@ -79,7 +79,9 @@ impl Stack {
         assert!(output.status.success(), "scripts/stack {}: {said}", arguments.join(" "));
     }
 
-    fn start(name: String, options: &[&str]) -> Self {
+    /// Under a name that does not change: what a killed test run has left is taken over, and ends with this one.
+    fn start(what: &str, options: &[&str]) -> Self {
+        let name = format!("{DEFAULT_NAME}-{what}");
         let up = ["up", "--fast", "--json", "--name", &name];
         let described = stack(&[&up, options].concat());
         Self { name, described, ends_here: true }

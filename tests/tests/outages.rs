@@ -1,5 +1,7 @@
 //! Services that are not there at the start: the processes say so, wait, and work once they come.
 
+use std::time::{Duration, Instant};
+
 use bson::doc;
 use e2e::{DEADLINE, Pipeline, Stack, eventually, gate::Gate, waiting::ensure};
 use serde_json::json;
@@ -14,10 +16,12 @@ async fn processes_wait_for_services_that_are_away_and_then_work() {
     pipeline.settings["kafka"]["brokers"] = json!(kafka.address());
 
     let stack = Stack::shared();
-    pipeline.start_producer().says(&["cannot reach the source", &source.address()]).await;
+    pipeline.start_producer();
+    pipeline.start_worker();
+    pipeline.producer().says(&["cannot reach the source", &source.address()]).await;
     waits_for(&pipeline, "producer", "source", &source.address()).await;
     let _source = source.open(stack.address("source"));
-    pipeline.start_worker().says(&["cannot reach the target", &target.address()]).await;
+    pipeline.workers[0].says(&["cannot reach the target", &target.address()]).await;
     waits_for(&pipeline, "worker-1", "target", &target.address()).await;
     let _target = target.open(stack.address("target"));
 
@@ -57,9 +61,15 @@ async fn waiting_processes_stop_at_once() {
     for deployment in ["source", "target"] {
         pipeline.settings[deployment]["uri"] = json!(format!("mongodb://{}/?replicaSet=rs", gate.address()));
     }
-    pipeline.start_producer().says(&["cannot reach the source"]).await;
+    pipeline.start_producer();
     pipeline.start_worker().says(&["cannot reach the target"]).await;
-    pipeline.close().await;
+    pipeline.producer().says(&["cannot reach the source"]).await;
+    let begun = Instant::now();
+    for process in pipeline.workers.iter_mut().chain(&mut pipeline.producer) {
+        assert_eq!(process.stop().await, Some(0), "{}", process.tail());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    pipeline.discard().await;
 }
 
 /// What was in flight when the broker went is neither lost nor doubled, though workers and producer go on running.
