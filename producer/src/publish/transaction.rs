@@ -102,7 +102,7 @@ impl Session {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("compression.type", "lz4")
-            .set("linger.ms", "2")
+            .set("linger.ms", "1")
             .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
             .create_with_context(deliveries.clone())
             .map_err(|error| failed("cannot build the Kafka producer", error))?;
@@ -206,13 +206,10 @@ impl Session {
     }
 
     /// Serves delivery reports until none is outstanding, or one has failed. Committing serves them too, but in steps of
-    /// 100 ms. Flushing with no timeout tells librdkafka not to linger.
+    /// 100 ms.
     fn serve_until_delivered(&self) {
         let until = Instant::now() + REQUEST_TIMEOUT;
-        while self.client.flush(Duration::ZERO).is_err()
-            && !self.deliveries.have_failed()
-            && Instant::now() < until
-        {
+        while self.client.in_flight_count() > 0 && !self.deliveries.have_failed() && Instant::now() < until {
             self.serve();
         }
     }
