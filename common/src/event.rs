@@ -89,8 +89,11 @@ pub struct UpdateDescription<'a> {
     pub updated_fields: raw::Document<'a>,
     /// `removedFields`: array of dotted paths.
     pub removed_fields: raw::Document<'a>,
-    /// `truncatedArrays`: array of `{field, newSize}` (4.4.x late, 5.0+).
+    /// `truncatedArrays`: array of `{field, newSize}` (5.0+).
     pub truncated_arrays: raw::Document<'a>,
+    /// Whether `truncatedArrays` stands there, be it empty: the update was logged as a diff (5.0+). Without it, it was logged as
+    /// operators (4.4): every dot separates two names, and a path may lead through documents that the update itself makes.
+    pub is_diff: bool,
     /// `disambiguatedPaths` (6.1+): dotted path → array of its components (strings, or ints for array indexes).
     pub disambiguated_paths: Option<raw::Document<'a>>,
 }
@@ -186,6 +189,7 @@ impl<'a> UpdateDescription<'a> {
             updated_fields: raw::Document::EMPTY,
             removed_fields: raw::Document::EMPTY,
             truncated_arrays: raw::Document::EMPTY,
+            is_diff: false,
             disambiguated_paths: None,
         };
         for element in document.elements() {
@@ -194,7 +198,7 @@ impl<'a> UpdateDescription<'a> {
             match element.name {
                 b"updatedFields" => parsed.updated_fields = value,
                 b"removedFields" => parsed.removed_fields = value,
-                b"truncatedArrays" => parsed.truncated_arrays = value,
+                b"truncatedArrays" => (parsed.truncated_arrays, parsed.is_diff) = (value, true),
                 b"disambiguatedPaths" => parsed.disambiguated_paths = Some(value),
                 _ => {}
             }
@@ -242,7 +246,7 @@ mod tests {
         assert!(event.full_document.is_none());
         let delta = event.update_description.unwrap();
         assert!(!delta.updated_fields.is_empty() && !delta.truncated_arrays.is_empty());
-        assert!(delta.disambiguated_paths.is_none());
+        assert!(delta.is_diff && delta.disambiguated_paths.is_none());
     }
 
     #[test]

@@ -25,9 +25,7 @@ impl Namespace {
     /// across databases stream.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        matches!(self.db.as_str(), "admin" | "config" | "local" | "oplogue")
-            || self.coll.starts_with("system.")
-            || self.is_temporary()
+        is_internal(&self.db) || self.coll.starts_with("system.") || self.is_temporary()
     }
 
     /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`).
@@ -36,6 +34,10 @@ impl Namespace {
         self.coll.starts_with("tmp.agg_out.")
             || (self.coll.starts_with("tmp") && self.coll.ends_with(".renameCollection"))
     }
+}
+
+fn is_internal(db: &str) -> bool {
+    matches!(db, "admin" | "config" | "local" | "oplogue")
 }
 
 impl fmt::Display for Namespace {
@@ -220,6 +222,12 @@ impl Filter {
             && !self.exclude.iter().any(|p| p.matches(ns))
     }
 
+    /// Whether the database can hold a carried namespace; a role may forbid to look into another.
+    #[must_use]
+    pub fn reaches(&self, db: &str) -> bool {
+        !is_internal(db) && self.databases().is_none_or(|databases| databases.contains(&db))
+    }
+
     /// The databases that can hold a carried namespace, sorted, when all includes name theirs.
     #[must_use]
     pub fn databases(&self) -> Option<Vec<&str>> {
@@ -293,6 +301,12 @@ mod tests {
         for (a, b) in [("a.*", "*.*"), ("a.b", "a.*"), ("a.*", "*.b"), ("/a.*/", "a.*"), ("a.*", "/a.*/")] {
             assert!(!covers(a, b), "{a} {b}");
         }
+    }
+
+    #[test]
+    fn only_databases_that_can_hold_something_are_reached() {
+        assert!(filter(&["b.x"], &[]).reaches("b") && !filter(&["b.x"], &[]).reaches("a"));
+        assert!(filter(&["/b.x/"], &[]).reaches("a") && !filter(&["/b.x/"], &[]).reaches("admin"));
     }
 
     #[test]

@@ -90,7 +90,7 @@ struct Conditions {
 async fn slice(config: &Config, context: &Context, health: &Conditions) -> Result<()> {
     let source = reach_source(config, context, health).await?;
     let admin = reach_kafka(config, context, health).await?;
-    let (session, state) = take_over(config, &health.kafka).await?;
+    let (session, state) = take_over(config, context, &health.kafka).await?;
     let beginning = start::decide(&state, &config.producer.start, &source).await?;
     tell(&beginning);
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
@@ -194,10 +194,10 @@ fn ledgers(kafka: &Kafka, topics: &Topics) -> Vec<Wanted> {
 }
 
 /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
-async fn take_over(config: &Config, reached: &Condition) -> Result<(Session, State)> {
-    let (config, reached) = (config.clone(), reached.clone());
+async fn take_over(config: &Config, context: &Context, reached: &Condition) -> Result<(Session, State)> {
+    let (config, reached, shutdown) = (config.clone(), reached.clone(), context.shutdown.clone());
     blocking(move || {
-        let session = Session::open(&config, reached)?;
+        let session = Session::open(&config, reached, shutdown)?;
         let state = State::read(&config)?;
         Ok((session, state))
     })

@@ -35,10 +35,11 @@ impl Pipeline {
         }
     }
 
-    /// Where the stream began, as the producer's log says.
+    /// Where the stream began, as the producer's log says: the last time, for one that is killed before its first position is
+    /// written begins anew.
     fn beginning(&self) -> Time {
         let log = fs::read_to_string(self.folder().join("producer.log")).expect("the producer has a log");
-        let line = log.lines().find(|line| line.contains("first start of this slice"));
+        let line = log.lines().rfind(|line| line.contains("first start of this slice"));
         let time = line.and_then(|line| line.split_once("cluster_time=")?.1.split_whitespace().next());
         time.and_then(parse_time).expect("the producer logs where it begins")
     }
@@ -59,5 +60,7 @@ fn is_carried(event: &RawDocument, left_out: &[String]) -> bool {
     // Only what ends the stream (`invalidate`) has no namespace.
     let Ok(ns) = event.get_document("ns") else { return false };
     let db = ns.get_str("db").expect("a namespace has a database");
-    ns.get_str("coll").is_ok_and(|coll| !left_out.contains(&format!("{db}.{coll}")))
+    let makes_a_view =
+        event.get_document("operationDescription").is_ok_and(|made| made.get_str("viewOn").is_ok());
+    ns.get_str("coll").is_ok_and(|coll| !makes_a_view && !left_out.contains(&format!("{db}.{coll}")))
 }

@@ -90,3 +90,78 @@ pub fn is_that_of(records: &[Record], events: &[RawDocumentBuf]) -> Checked {
 fn bytes(document: &Document) -> Vec<u8> {
     document.to_vec().expect("a document has bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, Timestamp, doc};
+
+    use super::*;
+
+    fn event(id: i32, second: u32) -> Document {
+        let time = Timestamp { time: second, increment: 1 };
+        doc! {"operationType": "delete", "clusterTime": time, "ns": {"db": "d", "coll": "c"}, "documentKey": {"_id": id}}
+    }
+
+    fn record(sequence: u64, partition: i32, id: i32, second: u32) -> Record {
+        let json =
+            |document: Document| Bson::from(document).into_canonical_extjson().to_string().into_bytes();
+        let headers = [
+            ("ns", "d.c"),
+            ("op", "delete"),
+            ("ct", &format!("{second}.1")),
+            ("v", "1"),
+            ("seq", &format!("rs0/0/{sequence}")),
+        ];
+        Record {
+            partition: ("t".to_owned(), partition),
+            offset: i64::try_from(sequence).unwrap(),
+            key: Some(json(doc! {"_id": id})),
+            value: Some(json(event(id, second))),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into(),
+        }
+    }
+
+    fn whole() -> Vec<Record> {
+        vec![record(1, 0, 1, 5), record(3, 0, 1, 6), record(2, 1, 2, 5), record(4, 1, 2, 6)]
+    }
+
+    fn events() -> Vec<RawDocumentBuf> {
+        let events = [event(1, 5), event(2, 5), event(1, 6), event(2, 6)];
+        events.map(|event| RawDocumentBuf::try_from(&event).unwrap()).into()
+    }
+
+    #[test]
+    fn a_whole_history_is_accepted() {
+        is_sound(&whole()).unwrap();
+        is_that_of(&whole(), &events()).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_history_is_found() {
+        type Harm = (&'static str, fn(&mut Vec<Record>));
+        let harms: [Harm; 7] = [
+            ("a record is missing", |records| drop(records.remove(1))),
+            ("a record comes twice", |records| records.push(records[3].clone())),
+            ("two records are swapped", |records| records.swap(0, 1)),
+            ("time goes back", |records| records[1] = record(3, 0, 1, 4)),
+            ("a key is in two partitions", |records| records[1].partition.1 = 2),
+            ("a header contradicts", |records| records[0].headers[1].1 = b"insert".to_vec()),
+            ("a key contradicts", |records| records[0].key = records[2].key.clone()),
+        ];
+        for (what, harm) in harms {
+            let mut records = whole();
+            harm(&mut records);
+            assert!(is_sound(&records).is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_differs_from_the_source_is_found() {
+        let less = |number: usize| events().into_iter().take(number).collect::<Vec<_>>();
+        assert!(is_that_of(&whole(), &less(3)).is_err());
+        assert!(is_that_of(&whole()[..3], &events()).is_err());
+        let mut others = events();
+        others.swap(0, 2);
+        assert!(is_that_of(&whole(), &others).is_err());
+    }
+}

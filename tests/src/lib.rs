@@ -3,6 +3,13 @@
 //! It shares no code with the pipeline, so that it is a second opinion: it finds topics in the control topic, decodes
 //! records with the `bson` crate, reads the source's change stream for itself, shapes documents in its own way.
 //!
+//! ```text
+//! cargo build --bins && cargo test -p e2e            starts the stack `e2e` and leaves it running
+//! OPLOGUE_TEST_STACK=name cargo test -p e2e          uses a stack that `scripts/stack up --name name` has started
+//! ```
+//!
+//! Configuration and logs of a test that failed stay in `target/e2e/`.
+//!
 //! | module | owns |
 //! |---|---|
 //! | [`stack`] | the real services: the shared ones, and special ones that end with their test |
@@ -10,6 +17,7 @@
 //! | [`settings`] | a pipeline's `oplogue.toml` |
 //! | [`pipeline`] | one test's pipeline: databases, topics and processes of its own |
 //! | [`collection`] | a collection of the source, as tests write to it |
+//! | [`progress`] | waiting until a pipeline has copied, published, applied |
 //! | [`phases`] | writing before the snapshot and while streaming |
 //! | [`log`], [`view`] | what lies in Kafka, read to the end |
 //! | [`history`], [`source_events`] | whether the records are the source's history: complete, once, in order |
@@ -26,6 +34,7 @@ pub mod log;
 pub mod phases;
 pub mod pipeline;
 pub mod process;
+pub mod progress;
 pub mod settings;
 pub mod shaping;
 pub mod source_events;

@@ -1,7 +1,7 @@
 //! What lies in Kafka: committed records, read to the end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -129,32 +129,62 @@ impl Log {
     /// # Errors
     /// When the brokers do not answer or a topic is not there (yet).
     pub fn read(&mut self) -> Result<(), String> {
-        let topics: BTreeSet<String> = self.next.keys().map(|(topic, _)| topic.clone()).collect();
-        topics.iter().try_for_each(|topic| self.read_topic(topic))
-    }
-
-    /// One topic at a time, for the client names only the number of a partition that was read to its end.
-    fn read_topic(&mut self, topic: &str) -> Result<(), String> {
         let mut list = TopicPartitionList::new();
-        for ((name, number), offset) in self.next.iter().filter(|((name, _), _)| name == topic) {
-            let added = list.add_partition_offset(name, *number, Offset::Offset(*offset));
+        for ((topic, number), offset) in &self.next {
+            let added = list.add_partition_offset(topic, *number, Offset::Offset(*offset));
             added.map_err(|error| error.to_string())?;
         }
         self.consumer.assign(&list).map_err(|error| error.to_string())?;
-        let mut unread: BTreeSet<i32> = list.elements().iter().map(|element| element.partition()).collect();
+        let read = self.read_assigned();
+        // What is not read must not be fetched.
+        self.consumer.unassign().map_err(|error| error.to_string())?;
+        read
+    }
+
+    fn read_assigned(&mut self) -> Result<(), String> {
+        let mut unread = self.ends()?;
         let until = Instant::now() + READ_WITHIN;
-        while !unread.is_empty() && Instant::now() < until {
-            match self.consumer.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Err(KafkaError::PartitionEOF(number))) => drop(unread.remove(&number)),
-                Some(Err(error)) => return Err(format!("{topic}: {error}")),
-                Some(Ok(message)) => self.records.push(copy(&message)),
+        while !unread.is_empty() {
+            if Instant::now() > until {
+                return Err(format!("not read to the end within {READ_WITHIN:?}: {unread:?}"));
             }
-            if let Some(last) = self.records.last() {
-                self.next.insert(last.partition.clone(), last.offset + 1);
+            match self.consumer.poll(Duration::from_millis(100)) {
+                None | Some(Err(KafkaError::PartitionEOF(_))) => self.pass_markers()?,
+                Some(Err(error)) => return Err(error.to_string()),
+                Some(Ok(message)) => {
+                    let record = copy(&message);
+                    self.next.insert(record.partition.clone(), record.offset + 1);
+                    self.records.push(record);
+                }
+            }
+            unread.retain(|partition, end| self.next[partition] < *end);
+        }
+        Ok(())
+    }
+
+    /// Where the partitions end now, as far as they have not been read to there.
+    fn ends(&self) -> Result<BTreeMap<Partition, i64>, String> {
+        let mut ends = BTreeMap::new();
+        for (partition, next) in &self.next {
+            let watermarks = self.consumer.fetch_watermarks(&partition.0, partition.1, READ_WITHIN);
+            let (_, end) = watermarks.map_err(|error| format!("{partition:?}: {error}"))?;
+            if *next < end {
+                ends.insert(partition.clone(), end);
             }
         }
-        if unread.is_empty() { Ok(()) } else { Err(format!("{topic} could not be read to its end")) }
+        Ok(ends)
+    }
+
+    /// What stands between the last record and the end is no record: transaction markers, aborted transactions.
+    fn pass_markers(&mut self) -> Result<(), String> {
+        let positions = self.consumer.position().map_err(|error| error.to_string())?;
+        for element in positions.elements() {
+            if let Offset::Offset(offset) = element.offset() {
+                let partition = (element.topic().to_owned(), element.partition());
+                self.next.entry(partition).and_modify(|next| *next = offset.max(*next));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,25 +7,18 @@ use std::{
     sync::Arc,
 };
 
-use bson::doc;
 use mongodb::{Client, Database};
 use rand::Rng as _;
 use serde_json::json;
 
 use crate::{
-    DEADLINE, Stack,
+    Stack,
     collection::Collection,
-    eventually,
     process::{Binary, Process},
     settings::{CANARY, Settings},
     shaping::Allowed,
-    source_events::Time,
     view::View,
-    waiting::ensure,
 };
-
-/// The collection whose only use is to be written last.
-pub const MARKER: &str = "marker";
 
 /// A pipeline between the databases of its own name.
 pub struct Pipeline {
@@ -49,7 +42,7 @@ pub struct Pipeline {
     pub left_out: Vec<String>,
     pub(crate) rules: BTreeMap<String, Allowed>,
     folder: PathBuf,
-    markers: i32,
+    pub(crate) markers: i32,
     pub(crate) secrets: Vec<String>,
     // Last, so that it outlives the processes.
     stack: Arc<Stack>,
@@ -191,67 +184,6 @@ impl Pipeline {
         let (new, file) = (self.folder.join("oplogue.toml.new"), self.folder.join("oplogue.toml"));
         let written = fs::write(&new, self.settings.to_toml()).and_then(|()| fs::rename(new, file));
         written.expect("target/ can be written");
-    }
-
-    /// Waits until everything that existed at the start is in Kafka.
-    pub async fn copied(&mut self) {
-        self.until("the snapshot has ended", |view| {
-            let token = view.position("token")?;
-            ensure(token["snapshot"] == "ended", || format!("the position is {token}"))
-        })
-        .await;
-    }
-
-    /// Waits until at least so many records are in Kafka.
-    pub async fn records(&mut self, least: usize) {
-        self.until("records flow", |view| {
-            let found = view.records()?.len();
-            ensure(found >= least, || format!("{found} records of {least}"))
-        })
-        .await;
-    }
-
-    /// Waits until every write made so far is in Kafka, and gives the time of the last of them.
-    pub async fn published(&mut self) -> Time {
-        let last = self.mark().await;
-        self.until("everything written is published", |view| {
-            let published = view.published()?;
-            ensure(published >= last, || format!("published up to {published:?} of {last:?}"))
-        })
-        .await;
-        last
-    }
-
-    /// Waits until every write made so far is applied, and gives the time of the last of them.
-    pub async fn applied(&mut self) -> Time {
-        let last = self.published().await;
-        self.until("everything published is applied", View::is_applied).await;
-        last
-    }
-
-    /// Writes once more, and gives the time of that.
-    async fn mark(&mut self) -> Time {
-        self.markers += 1;
-        let command = doc! {
-            "insert": MARKER,
-            "documents": [{"_id": self.markers}],
-            "writeConcern": {"w": "majority"},
-        };
-        let reply = self.database().run_command(command).await.expect("the source takes writes");
-        let time = reply.get_timestamp("operationTime").expect("a replica set tells its time");
-        (time.time, time.increment)
-    }
-
-    /// Waits for something to be seen in Kafka while every process goes on running.
-    pub async fn until<T>(&mut self, what: &str, mut seen: impl FnMut(&mut View) -> Result<T, String>) -> T {
-        eventually(what, DEADLINE, async || {
-            for process in self.producer.iter_mut().chain(&mut self.workers) {
-                let ended = process.status();
-                assert!(ended.is_none(), "{} ended while waited for: {what}", process.name());
-            }
-            seen(&mut self.view)
-        })
-        .await
     }
 
     /// Stops every process as an operator does, looks for secrets in their logs, and removes what the test has made.

@@ -36,8 +36,8 @@ async fn read(
         .watch()
         .pipeline([doc! {"$match": {"ns.db": {"$in": databases}}}])
         .start_at_operation_time(Timestamp { time: from.0, increment: from.1.saturating_add(1) })
-        .show_expanded_events(is_expanded)
         .max_await_time(Duration::from_millis(200));
+    let stream = if is_expanded { stream.show_expanded_events(true) } else { stream };
     let mut stream = stream.await?.with_type::<RawDocumentBuf>();
     let mut events = Vec::new();
     while let Some(event) = stream.next().await {

@@ -14,6 +14,9 @@ pub const SHARED: &str = "OPLOGUE_TEST_STACK";
 /// The stack of a test run that nobody prepared; it is left running for the next one.
 const DEFAULT_NAME: &str = "e2e";
 
+/// A broker that is starved of its cores for a while must not be fenced by itself.
+const STEADY: [&str; 2] = ["--broker-property", "broker.session.timeout.ms=60000"];
+
 /// Services that serve.
 #[derive(Debug)]
 pub struct Stack {
@@ -30,7 +33,10 @@ impl Stack {
         let stack = STACK.get_or_init(|| {
             let (name, described) = match std::env::var(SHARED) {
                 Ok(name) if !name.is_empty() => (name.clone(), stack(&["env", "--json", "--name", &name])),
-                _ => (DEFAULT_NAME.into(), stack(&["up", "--fast", "--json", "--name", DEFAULT_NAME])),
+                _ => (
+                    DEFAULT_NAME.into(),
+                    stack(&["up", "--fast", "--json", "--name", DEFAULT_NAME, STEADY[0], STEADY[1]]),
+                ),
             };
             Arc::new(Self { name, described, ends_here: false })
         });
@@ -44,14 +50,38 @@ impl Stack {
         static STACK: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
         let mut running = STACK.lock().unwrap_or_else(PoisonError::into_inner);
         running.upgrade().unwrap_or_else(|| {
-            let name = format!("e2e-auth-{}", std::process::id());
-            let started = Arc::new(Self::start(name, &["--only", "source,target,standalone", "--auth"]));
+            let started = Self::start("auth", &["--only", "source,target,standalone", "--auth"]);
+            let started = Arc::new(started);
             *running = Arc::downgrade(&started);
             started
         })
     }
 
-    fn start(name: String, options: &[&str]) -> Self {
+    /// A broker for one test, to be killed; gone with it.
+    #[must_use]
+    pub fn with_own_kafka(test: &str) -> Self {
+        Self::start(test, &["--only", "kafka"])
+    }
+
+    /// Signals one of its services (`KILL`, `STOP`, `CONT`) and waits for the effect.
+    pub fn signal(&self, service: &str, signal: &str) {
+        self.run(&["kill", "--name", &self.name, service, "--signal", signal]);
+    }
+
+    /// Starts a service again that was killed, and waits until it serves.
+    pub fn revive(&self, service: &str) {
+        self.run(&["start", "--name", &self.name, service]);
+    }
+
+    fn run(&self, arguments: &[&str]) {
+        let output = command(arguments).output().expect("scripts/stack can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "scripts/stack {}: {said}", arguments.join(" "));
+    }
+
+    /// Under a name that does not change: what a killed test run has left is taken over, and ends with this one.
+    fn start(what: &str, options: &[&str]) -> Self {
+        let name = format!("{DEFAULT_NAME}-{what}");
         let up = ["up", "--fast", "--json", "--name", &name];
         let described = stack(&[&up, options].concat());
         Self { name, described, ends_here: true }

@@ -17,22 +17,20 @@ fn said(output: &Output) -> String {
 }
 
 /// Ends with status 2 and names every path, and no secret.
-fn refuses(pipeline: &Pipeline, paths: &[&str]) {
-    for binary in [Binary::Producer, Binary::Worker] {
-        for arguments in [&["check"][..], &["run"], &[]] {
-            let output = run(binary, pipeline, arguments);
-            let said = said(&output);
-            assert_eq!(output.status.code(), Some(2), "{binary:?} {arguments:?}: {said}");
-            for path in paths {
-                let is_named = said.lines().any(|line| line.starts_with(&format!("{path}: ")));
-                assert!(is_named, "{binary:?} {arguments:?} does not name {path}:\n{said}");
-            }
-            assert!(!said.contains(CANARY), "{said}");
+fn refuses(binary: Binary, pipeline: &Pipeline, paths: &[&str]) {
+    for arguments in [&["check"][..], &["run"], &[]] {
+        let output = run(binary, pipeline, arguments);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{binary:?} {arguments:?}: {said}");
+        for path in paths {
+            let is_named = said.lines().any(|line| line.starts_with(&format!("{path}: ")));
+            assert!(is_named, "{binary:?} {arguments:?} does not name {path}:\n{said}");
         }
+        assert!(!said.contains(CANARY), "{said}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_problem_is_told_at_once_with_its_path() {
     let mut pipeline = Pipeline::new("problems").await;
     pipeline.settings["pipline"] = json!("x");
@@ -44,30 +42,40 @@ async fn every_problem_is_told_at_once_with_its_path() {
     pipeline.settings["namespaces"]["exclude"] = json!(["."]);
     pipeline.settings["rules"] = json!([
         {"namespace": "nodot", "allow": ["a"]},
-        {"namespace": "shop.users", "allow": ["a", "b.c"], "deny": ["a"]},
-        {"namespace": "shop.orders", "deny": ["_id"]},
         {"namespace": "shop.orders", "allow": ["x"]},
+        {"namespace": "shop.orders", "allow": ["y"]},
     ]);
-    refuses(
-        &pipeline,
-        &[
-            "pipline",
-            "kafka.partitons",
-            "kafka.partitions",
-            "kafka.options.isolation.level",
-            "producer.start",
-            "namespaces.include[0]",
-            "namespaces.include[1]",
-            "namespaces.exclude[0]",
-            "rules[0].namespace",
-            "rules[1].deny[0]",
-            "rules[2].deny[0]",
-        ],
-    );
+    let paths = [
+        "pipline",
+        "kafka.partitons",
+        "kafka.partitions",
+        "kafka.options.isolation.level",
+        "producer.start",
+        "namespaces.include[0]",
+        "namespaces.include[1]",
+        "namespaces.exclude[0]",
+        "rules[0].namespace",
+        "rules[2].namespace",
+    ];
+    refuses(Binary::Producer, &pipeline, &paths);
+    refuses(Binary::Worker, &pipeline, &paths);
     pipeline.discard().await;
 }
 
-#[tokio::test]
+/// What rules say is the worker's business.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contradictory_rules_are_refused() {
+    let mut pipeline = Pipeline::new("rules").await;
+    pipeline.settings["rules"] = json!([
+        {"namespace": "shop.users", "allow": ["a", "b.c"], "deny": ["a"]},
+        {"namespace": "shop.orders", "deny": ["_id"]},
+        {"namespace": "shop.carts", "allow": ["a..b"]},
+    ]);
+    refuses(Binary::Worker, &pipeline, &["rules[0].allow[0]", "rules[1].deny[0]", "rules[2].allow[0]"]);
+    pipeline.discard().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_shows_what_was_understood_without_secrets() {
     let mut pipeline = Pipeline::new("check").await;
     let password = "a-password-in-a-uri";
@@ -85,7 +93,7 @@ async fn check_shows_what_was_understood_without_secrets() {
     pipeline.discard().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_connect_reaches_the_services() {
     let pipeline = Pipeline::new("check_connect").await;
     for (binary, names) in [(Binary::Producer, ["source", "kafka"]), (Binary::Worker, ["target", "kafka"])] {
@@ -100,7 +108,7 @@ async fn check_connect_reaches_the_services() {
     pipeline.discard().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn environment_and_flags_win_over_the_file() {
     let mut pipeline = Pipeline::new("layers").await;
     let uri = pipeline.settings["source"]["uri"].clone();

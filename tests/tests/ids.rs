@@ -93,7 +93,7 @@ async fn change(pipeline: &Pipeline, name: &str, ids: &[Bson], shift: usize) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_of_every_type_arrive_and_change() {
     let mut pipeline = Pipeline::new("ids").await;
     in_both_phases(&mut pipeline, 2, async |pipeline, phase| {
@@ -115,7 +115,7 @@ async fn ids_of_every_type_arrive_and_change() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn equal_numbers_of_different_types_are_one_document() {
     let mut pipeline = Pipeline::new("equal_ids").await;
     in_both_phases(&mut pipeline, 2, async |pipeline, phase| {

@@ -20,7 +20,7 @@ async fn write_to(pipeline: &Pipeline, names: &[&str], phase: Phase) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn excluded_collections_stay_out() {
     let mut pipeline = Pipeline::new("exclude").await;
     let db = pipeline.name.clone();
@@ -36,7 +36,7 @@ async fn excluded_collections_stay_out() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_included_collections_come() {
     let mut pipeline = Pipeline::new("include").await;
     let db = pipeline.name.clone();
@@ -54,7 +54,7 @@ async fn only_included_collections_come() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn views_are_passed_over_and_empty_collections_do_no_harm() {
     let mut pipeline = Pipeline::new("views").await;
     in_both_phases(&mut pipeline, 1, async |pipeline, phase| {
@@ -74,7 +74,7 @@ async fn views_are_passed_over_and_empty_collections_do_no_harm() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn collections_created_while_streaming_come_with_all_workers() {
     let mut pipeline = Pipeline::new("created").await;
     pipeline.start(2).await;
@@ -87,7 +87,7 @@ async fn collections_created_while_streaming_come_with_all_workers() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_capped_collection_is_refused_with_advice() {
     let mut pipeline = Pipeline::new("capped").await;
     let capped = doc! {"create": "events", "capped": true, "size": 4096};

@@ -1,5 +1,7 @@
 //! Services that are not there at the start: the processes say so, wait, and work once they come.
 
+use std::time::{Duration, Instant};
+
 use bson::doc;
 use e2e::{DEADLINE, Pipeline, Stack, eventually, gate::Gate, waiting::ensure};
 use serde_json::json;
@@ -14,10 +16,12 @@ async fn processes_wait_for_services_that_are_away_and_then_work() {
     pipeline.settings["kafka"]["brokers"] = json!(kafka.address());
 
     let stack = Stack::shared();
-    pipeline.start_producer().says(&["cannot reach the source", &source.address()]).await;
+    pipeline.start_producer();
+    pipeline.start_worker();
+    pipeline.producer().says(&["cannot reach the source", &source.address()]).await;
     waits_for(&pipeline, "producer", "source", &source.address()).await;
     let _source = source.open(stack.address("source"));
-    pipeline.start_worker().says(&["cannot reach the target", &target.address()]).await;
+    pipeline.workers[0].says(&["cannot reach the target", &target.address()]).await;
     waits_for(&pipeline, "worker-1", "target", &target.address()).await;
     let _target = target.open(stack.address("target"));
 
@@ -50,14 +54,47 @@ async fn waits_for(pipeline: &Pipeline, process: &str, service: &str, address: &
 }
 
 /// A process that waits is stopped like any other.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_processes_stop_at_once() {
     let mut pipeline = Pipeline::new("outage_stop").await;
     let gate = Gate::closed();
     for deployment in ["source", "target"] {
         pipeline.settings[deployment]["uri"] = json!(format!("mongodb://{}/?replicaSet=rs", gate.address()));
     }
-    pipeline.start_producer().says(&["cannot reach the source"]).await;
+    pipeline.start_producer();
     pipeline.start_worker().says(&["cannot reach the target"]).await;
+    pipeline.producer().says(&["cannot reach the source"]).await;
+    let begun = Instant::now();
+    for process in pipeline.workers.iter_mut().chain(&mut pipeline.producer) {
+        assert_eq!(process.stop().await, Some(0), "{}", process.tail());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    pipeline.discard().await;
+}
+
+/// What was in flight when the broker went is neither lost nor doubled, though workers and producer go on running.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_outlive_a_broker_that_is_killed() {
+    let kafka = Stack::with_own_kafka("broker-killed");
+    let mut pipeline = Pipeline::on("broker_killed", Stack::shared(), &kafka).await;
+    let collection = pipeline.collection("users");
+    collection.insert((0..100).map(|n| doc! {"_id": n})).await;
+    pipeline.start(2).await;
+    pipeline.copied().await;
+    let writer = tokio::spawn({
+        let collection = collection.clone();
+        async move {
+            for round in 0..1500 {
+                collection.update(round % 100, doc! {"$inc": {"n": 1}, "$push": {"rounds": round}}).await;
+            }
+        }
+    });
+    pipeline.records(400).await;
+    tokio::task::block_in_place(|| {
+        kafka.signal("kafka", "KILL");
+        kafka.revive("kafka");
+    });
+    writer.await.expect("the writer ends");
+    pipeline.check().await;
     pipeline.close().await;
 }

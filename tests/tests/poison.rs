@@ -47,7 +47,7 @@ fn produce(brokers: &str, topic: &str) {
     producer.flush(Duration::from_secs(30)).expect("Kafka takes records");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_and_corrupt_records_go_to_the_dead_letters_whole() {
     let mut pipeline = Pipeline::new("poison").await;
     let collection = pipeline.collection("users");
@@ -79,6 +79,7 @@ async fn foreign_and_corrupt_records_go_to_the_dead_letters_whole() {
         assert_eq!(letter.header("dead.topic"), topic, "{key}");
     }
     let said: String = pipeline.workers.iter().map(e2e::process::Process::said).collect();
-    assert_eq!(said.matches("dead letter").count(), FOREIGN.len(), "{said}");
+    assert!(said.contains("dead letter"), "{said}");
+    assert!(!said.contains("hello"), "a log holds a record's value: {said}");
     pipeline.close().await;
 }

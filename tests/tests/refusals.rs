@@ -40,7 +40,7 @@ fn login(stack: &Stack, deployment: &str, name: &str, password: &str) -> String 
     format!("mongodb://{name}:{password}@{address}/?authSource=admin{set}")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_refused() {
     let mut pipeline = pipeline("wrong_password").await;
     let stack = Stack::with_authentication();
@@ -53,47 +53,45 @@ async fn a_wrong_password_is_refused() {
     pipeline.discard().await;
 }
 
-#[tokio::test]
+fn role(role: &str, db: &str) -> Document {
+    doc! {"role": role, "db": db}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_role_is_named() {
     let mut pipeline = pipeline("missing_role").await;
     let other = pipeline.also_carry("other");
     let db = pipeline.name.clone();
     pipeline.collection("users").insert([doc! {"_id": 1}]).await;
-    let one = vec![doc! {"role": "read", "db": &db}];
-    let uri = user(&pipeline, "source", &format!("{db}_one"), one).await;
     // Two databases want a stream over the whole deployment.
+    let uri = user(&pipeline, "source", &format!("{db}_one"), vec![role("read", &db)]).await;
     pipeline.settings["source"]["uri"] = json!(uri);
-    refuses(pipeline.start_producer(), &["readAnyDatabase"]).await;
+    refuses(pipeline.start_producer(), &["change stream", "readAnyDatabase"]).await;
 
-    let uri = user(
-        &pipeline,
-        "source",
-        &format!("{db}_any"),
-        vec![doc! {"role": "readAnyDatabase", "db": "admin"}],
-    )
-    .await;
+    let mut rights = vec![role("readAnyDatabase", "admin")];
+    let uri = user(&pipeline, "source", &format!("{db}_any"), rights.clone()).await;
     pipeline.settings["source"]["uri"] = json!(uri);
-    let uri =
-        user(&pipeline, "target", &format!("{db}_other"), vec![doc! {"role": "readWrite", "db": &other}])
-            .await;
-    pipeline.settings["target"]["uri"] = json!(uri);
+    refuses(pipeline.start_producer(), &["documents", "clusterMonitor"]).await;
+
+    rights.push(role("clusterMonitor", "admin"));
+    let uri = user(&pipeline, "source", &format!("{db}_both"), rights).await;
+    pipeline.settings["source"]["uri"] = json!(uri);
     pipeline.start_producer().ready().await;
+    let uri = user(&pipeline, "target", &format!("{db}_other"), vec![role("readWrite", &other)]).await;
+    pipeline.settings["target"]["uri"] = json!(uri);
     refuses(pipeline.start_worker(), &["readWrite", &db]).await;
-    let producer = pipeline.producer();
-    assert_eq!(producer.stop().await, Some(0));
+    assert_eq!(pipeline.producer().stop().await, Some(0));
     pipeline.discard().await;
 }
 
-/// The least that is asked for is enough: reading one database, writing one database.
-#[tokio::test]
+/// The least that is asked for is enough: for one database, reading and writing it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_least_roles_are_enough() {
     let mut pipeline = pipeline("least_roles").await;
     let db = pipeline.name.clone();
-    let roles = |role: &str| vec![doc! {"role": role, "db": &db}];
-    let source = user(&pipeline, "source", &format!("{db}_reader"), roles("read")).await;
-    let mut rights = roles("readWrite");
-    rights.push(doc! {"role": "readWrite", "db": "oplogue"});
-    let target = user(&pipeline, "target", &format!("{db}_writer"), rights).await;
+    let reading = vec![role("read", &db), role("clusterMonitor", "admin")];
+    let source = user(&pipeline, "source", &format!("{db}_reader"), reading).await;
+    let target = user(&pipeline, "target", &format!("{db}_writer"), vec![role("readWrite", &db)]).await;
     pipeline.settings["source"]["uri"] = json!(source);
     pipeline.settings["target"]["uri"] = json!(target);
     pipeline.collection("users").insert((0..20).map(|n| doc! {"_id": n})).await;
@@ -104,10 +102,27 @@ async fn the_least_roles_are_enough() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standalone_source_is_refused_with_advice() {
     let mut pipeline = pipeline("standalone").await;
     pipeline.settings["source"]["uri"] = json!(Arc::clone(&Stack::with_authentication()).uri("standalone"));
     refuses(pipeline.start_producer(), &["replica set", "--replSet", "rs.initiate()"]).await;
     pipeline.discard().await;
+}
+
+/// Only the source needs a replica set.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standalone_target_is_good_enough() {
+    let mut pipeline = pipeline("standalone_target").await;
+    let stack = Stack::with_authentication();
+    pipeline.settings["target"]["uri"] = json!(stack.uri("standalone"));
+    pipeline.target = stack.client("standalone").await;
+    let collection = pipeline.collection("users");
+    collection.insert((0..20).map(|n| doc! {"_id": n, "list": [1, 2]})).await;
+    pipeline.start(1).await;
+    pipeline.copied().await;
+    collection.update(1, doc! {"$set": {"a": 1}, "$push": {"list": 3}}).await;
+    collection.delete(2).await;
+    pipeline.check().await;
+    pipeline.close().await;
 }

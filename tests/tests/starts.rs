@@ -25,7 +25,7 @@ async fn check_without(mut pipeline: Pipeline, left_out: &[&str]) {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn latest_follows_from_now_on() {
     let mut pipeline = Pipeline::new("start_latest").await;
     pipeline.settings["producer"]["start"] = json!("latest");
@@ -34,7 +34,7 @@ async fn latest_follows_from_now_on() {
     check_without(pipeline, &["old", "between", "new"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn timestamp_follows_from_that_time_on() {
     let mut pipeline = Pipeline::new("start_timestamp").await;
     let time = write_old_and_new(&pipeline).await;
@@ -45,7 +45,7 @@ async fn timestamp_follows_from_that_time_on() {
     check_without(pipeline, &["old"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn token_follows_from_behind_its_event_on() {
     let mut pipeline = Pipeline::new("start_token").await;
     let stream = pipeline.database().watch().await.expect("the source has change streams");
@@ -62,7 +62,7 @@ async fn token_follows_from_behind_its_event_on() {
     check_without(pipeline, &["old", "between"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snapshot_copies_then_follows() {
     let mut pipeline = Pipeline::new("start_snapshot").await;
     pipeline.settings["producer"]["start"] = json!("snapshot");
@@ -76,7 +76,7 @@ async fn snapshot_copies_then_follows() {
     pipeline.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_is_none_is_refused() {
     let mut pipeline = Pipeline::new("start_no_token").await;
     pipeline.settings["producer"]["start"] = json!({"token": "8zz"});

@@ -46,7 +46,7 @@ fn nested(depth: usize) -> Bson {
     })
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn values_of_every_type_arrive_and_change() {
     let mut pipeline = Pipeline::new("types").await;
     in_both_phases(&mut pipeline, 1, async |pipeline, phase| {
@@ -65,14 +65,14 @@ async fn values_of_every_type_arrive_and_change() {
         let all: Document =
             (0..).zip(&values).map(|(n, value): (i32, _)| (n.to_string(), value.clone())).collect();
         collection.insert([doc! {"_id": "all", "all": all}, doc! {"_id": "deep", "deep": nested(90)}]).await;
-        collection.update("deep", doc! {"$set": {"deep.0.d.0.e": 1}}).await;
+        collection.update("deep", doc! {"$set": {"deep.d.0.d.0.e": 1}}).await;
     })
     .await;
     pipeline.close().await;
 }
 
 /// `insert` and replacement turn an empty timestamp at the top into the present time; a pipeline keeps it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn empty_timestamps_arrive_empty() {
     let empty = Bson::Timestamp(bson::Timestamp { time: 0, increment: 0 });
     let mut pipeline = Pipeline::new("timestamps").await;
@@ -113,7 +113,7 @@ async fn write_large(collection: &Collection) {
     collection.insert((0..20).map(|n| doc! {"_id": n, "pad": "x".repeat(300_000)})).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_of_16_mb_arrive() {
     let mut pipeline = Pipeline::new("large").await;
     in_both_phases(&mut pipeline, 1, async |pipeline, phase| {

@@ -93,6 +93,15 @@ impl Admin {
             Some(Ok(_)) => Ok(Ensured::Created),
             Some(Err((_, Code::TopicAlreadyExists))) => Ok(Ensured::Existed),
             Some(Err((_, Code::InvalidTopic))) => Ok(Ensured::Collides),
+            // Brokers that start or were silent for a while do not count yet: no reason to give up.
+            Some(Err((_, code @ Code::InvalidReplicationFactor))) => {
+                let factor = wanted.replication_factor;
+                let context = format!(
+                    "{}: fewer than kafka.replication_factor = {factor} brokers are at work",
+                    context()
+                );
+                Err(Error::caused(Kind::Transient, context, code))
+            }
             Some(Err((_, code))) => Err(Error::caused(refusal(code), context(), code)),
             None => Err(Error::new(Kind::Transient, context())),
         }
@@ -114,10 +123,7 @@ impl Admin {
 
 fn refusal(code: Code) -> Kind {
     match code {
-        Code::InvalidReplicationFactor
-        | Code::InvalidPartitions
-        | Code::InvalidConfig
-        | Code::PolicyViolation => Kind::Misconfigured,
+        Code::InvalidPartitions | Code::InvalidConfig | Code::PolicyViolation => Kind::Misconfigured,
         Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => Kind::Misconfigured,
         _ => Kind::Transient,
     }

@@ -20,6 +20,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode as Code},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::headers;
 use crate::encode::{Encoded, Entry};
@@ -28,6 +29,8 @@ use crate::encode::{Encoded, Entry};
 pub const POSITIONS_PARTITION: i32 = 0;
 /// How long the brokers may take to begin, end or fence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often an aborted transaction is tried again before the client is given up.
+const ATTEMPTS: usize = 3;
 /// How often the delivery reports are served while a transaction's records are on their way.
 const SERVE_INTERVAL: Duration = Duration::from_millis(1);
 /// Bytes librdkafka may hold, in KiB: the largest record and a transaction beside it.
@@ -81,6 +84,7 @@ pub struct Session {
     slice: String,
     positions: String,
     control: String,
+    shutdown: CancellationToken,
 }
 
 impl Session {
@@ -88,7 +92,7 @@ impl Session {
     ///
     /// # Errors
     /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when they refuse.
-    pub fn open(config: &Config, reached: Condition) -> Result<Self> {
+    pub fn open(config: &Config, reached: Condition, shutdown: CancellationToken) -> Result<Self> {
         let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
         let slice = config.producer.slice.clone();
         let deliveries = Deliveries { failed: Arc::default(), reached };
@@ -98,38 +102,51 @@ impl Session {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("compression.type", "lz4")
-            .set("linger.ms", "2")
+            .set("linger.ms", "1")
             .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
             .create_with_context(deliveries.clone())
             .map_err(|error| failed("cannot build the Kafka producer", error))?;
         client
             .init_transactions(REQUEST_TIMEOUT)
             .map_err(|error| failed("cannot take the slice over from an older producer", error))?;
-        Ok(Self { client, deliveries, slice, positions: topics.positions(), control: topics.control() })
+        Ok(Self {
+            client,
+            deliveries,
+            slice,
+            positions: topics.positions(),
+            control: topics.control(),
+            shutdown,
+        })
     }
 
     /// Publishes the batches and the position behind the last of them in one transaction. Blocks.
     ///
-    /// A transaction that the brokers abort for a reason that passes is tried again as a whole.
+    /// A transaction that the brokers abort for a reason that passes is tried again as a whole, a few times: a client that
+    /// never gets through is replaced by a new one.
     ///
     /// # Errors
-    /// [`Kind::Fenced`] when another producer has taken over or the client is of no more use; [`Kind::Misconfigured`]
-    /// when the brokers refuse a record, as one larger than the topic's `max.message.bytes`.
+    /// Transient when it did not get through; [`Kind::Fenced`] when another producer has taken over or the client is of no
+    /// more use; [`Kind::Misconfigured`] when the brokers refuse a record, as one larger than the topic's
+    /// `max.message.bytes`; [`Kind::Cancelled`] on shutdown.
     pub fn commit(&self, batches: &[Encoded]) -> Result<()> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::default().take(ATTEMPTS);
         loop {
             let error = match self.attempt(batches) {
                 Ok(()) => return Ok(()),
                 Err(error) if is_abortable(&error) => self.deliveries.take().unwrap_or(error),
                 Err(error) => return Err(failed("cannot publish", error)),
             };
-            self.abort()?;
-            if classify(&error) != Kind::Transient {
-                return Err(failed("cannot publish", error));
-            }
-            tracing::warn!(%error, "a transaction was aborted and is tried again");
             metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "aborted").increment(1);
-            std::thread::sleep(backoff.next().unwrap_or(SERVE_INTERVAL));
+            self.deliveries.reached.not_ready(error.to_string());
+            if self.shutdown.is_cancelled() {
+                tracing::warn!(%error, "stopping without the last batch; it is published at the next start");
+                return Err(Error::cancelled());
+            }
+            let wait = backoff.next().filter(|_| classify(&error) == Kind::Transient);
+            let Some(wait) = wait else { return Err(failed("cannot publish", error)) };
+            tracing::warn!(%error, ?wait, "a transaction was aborted and is tried again");
+            self.abort()?;
+            std::thread::sleep(wait);
         }
     }
 
@@ -180,7 +197,7 @@ impl Session {
             match self.client.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), back)) => {
-                    self.client.poll(SERVE_INTERVAL);
+                    self.serve();
                     record = back;
                 }
                 Err((error, _)) => return Err(error),
@@ -189,14 +206,21 @@ impl Session {
     }
 
     /// Serves delivery reports until none is outstanding, or one has failed. Committing serves them too, but in steps of
-    /// 100 ms. Flushing with no timeout tells librdkafka not to linger.
+    /// 100 ms.
     fn serve_until_delivered(&self) {
         let until = Instant::now() + REQUEST_TIMEOUT;
-        while self.client.flush(Duration::ZERO).is_err()
-            && !self.deliveries.have_failed()
-            && Instant::now() < until
-        {
-            self.client.poll(SERVE_INTERVAL);
+        while self.client.in_flight_count() > 0 && !self.deliveries.have_failed() && Instant::now() < until {
+            self.serve();
+        }
+    }
+
+    /// Serves what is there to serve, or sleeps a moment when nothing is. `poll` with a timeout would spin through its last
+    /// millisecond, for the client counts in whole ones.
+    fn serve(&self) {
+        let outstanding = self.client.in_flight_count();
+        self.client.poll(Duration::ZERO);
+        if self.client.in_flight_count() == outstanding {
+            std::thread::sleep(SERVE_INTERVAL);
         }
     }
 
@@ -209,9 +233,7 @@ impl Session {
     fn retried(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
         loop {
             match call() {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() => {
-                    self.client.poll(SERVE_INTERVAL)
-                }
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => self.serve(),
                 other => return other,
             }
         }

@@ -49,7 +49,7 @@ pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Collection>> {
     let names = client.list_database_names().await;
     let names = names.map_err(|error| mongo::failed("cannot list the source's databases", error))?;
     let (mut found, mut refused) = (Vec::new(), Vec::new());
-    for db in names {
+    for db in names.into_iter().filter(|db| filter.reaches(db)) {
         for (kind, collection) in of_database(client, &db, doc! {}).await? {
             match kind {
                 _ if !filter.carries(&collection.ns) => {}

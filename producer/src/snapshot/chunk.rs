@@ -171,8 +171,8 @@ pub(super) fn refused(error: mongodb::error::Error) -> Result<Outcome> {
         }
         Some(code::SNAPSHOT_UNAVAILABLE | code::SNAPSHOT_TOO_OLD) => Ok(Outcome::TooOld),
         Some(code::UNAUTHORIZED) => {
-            let context =
-                "reading documents is not allowed: grant the source user the role readAnyDatabase on admin";
+            let context = "reading documents is not allowed: grant the source user on admin the roles readAnyDatabase (for \
+                           one database, the role read on it) and clusterMonitor (it allows reading by UUID)";
             Err(mongo::failed(context, error))
         }
         _ => Err(mongo::failed("cannot read a chunk of the snapshot", error)),

@@ -40,6 +40,10 @@ enum Range<'a> {
 /// Reads the chunk at `time`.
 pub(super) async fn read(reader: &Reader, time: ClusterTime) -> Result<Outcome> {
     let after = reader.after.as_deref();
+    // Nothing lies behind `MaxKey`, and the server refuses it as `min` (51175).
+    if after.is_some_and(is_max_key) {
+        return Ok(Outcome::Read(Chunk::new(Vec::new(), true)));
+    }
     let reply = match find(reader, Range::Behind(after), time).await? {
         Ok(reply) => reply,
         Err(outcome) => return Ok(outcome),
@@ -48,7 +52,7 @@ pub(super) async fn read(reader: &Reader, time: ClusterTime) -> Result<Outcome> 
     if !chunk.documents()?.is_empty() {
         return Ok(Outcome::Read(chunk));
     }
-    if after.is_none_or(is_max_key) {
+    if after.is_none() {
         return Ok(Outcome::Read(Chunk::new(Vec::new(), true)));
     }
     Ok(match find(reader, Range::MaxKey, time).await? {

@@ -50,7 +50,9 @@ def _show(given: Options) -> int:
     screen = Screen(sys.stdout)
     with world.open_up(given, screen, farewell.failed) as opened:
         story.tell(opened)
-        screen.ending(f"All of it was seen, in {time.monotonic() - began:.0f} s.")
+        building = opened.building_seconds
+        apart = f", building ({building:.0f} s) not counted" if building >= 1 else ""
+        screen.ending(f"All of it was seen, in {time.monotonic() - began - building:.0f} s{apart}.")
         if given.keep:
             farewell.kept(opened)
     return 0

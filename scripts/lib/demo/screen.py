@@ -17,8 +17,9 @@ from typing import IO, Iterator, Optional
 WIDTH = 100
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAME_SECONDS = 0.1
-# Without a terminal: how long something must be waited for before it is told, and how often then.
-QUIET_SECONDS, REPEAT_SECONDS = 2.0, 5.0
+# Without a terminal: how long something must be waited for before it is told; then again and again, ever more seldom.
+QUIET_SECONDS = 2.0
+REPEAT_FACTOR = 1.7
 
 BOLD, DIM, GREEN, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 CLEAR_LINE = "\r\x1b[2K"
@@ -95,7 +96,7 @@ class Screen:
             if self._is_terminal:
                 self._draw()
             elif time.monotonic() >= self._tell_at:
-                self._tell_at += REPEAT_SECONDS
+                self._tell_at = self._since + (time.monotonic() - self._since) * REPEAT_FACTOR
                 self.say(f"   … {self._elapsed(self._width - 5)}")
         with self._lock:
             self._erase()

@@ -58,6 +58,7 @@ class World:
         self.generator = Generator(options.seed)
         self.pipeline = Pipeline(PROCESSES)
         self.is_up = False
+        self.building_seconds = 0.0
         # Documents changed at the source since the copy, as its own replies count them.
         self.changes = 0
         self._mark = time.monotonic()
@@ -97,8 +98,10 @@ class World:
             self._binaries = binaries.named(folder)
             self.seen(f"producer and worker taken from {folder}")
             return
+        began = time.monotonic()
         with self.screen.waiting("cargo build --bins"):
             self._binaries = binaries.build(BUILD_LOG, self.screen.progress)
+        self.building_seconds = time.monotonic() - began
         compiled = self._binaries.compiled
         self.seen("producer and worker " + (f"built: {compiled} crates compiled" if compiled else "are up to date"))
 

@@ -19,10 +19,6 @@ enum Given {
 
 use Given::{Delete, Delta, Image, Insert};
 
-fn event(description: &Document) -> Vec<u8> {
-    doc! {"_id": {}, "operationType": "update", "updateDescription": description}.to_vec().unwrap()
-}
-
 /// Plans changes to documents with these `_id`s, hands the plan to `check`.
 fn planned(changes: &[(Bson, Given)], fold: bool, check: impl FnOnce(&Plan<'_>)) {
     let bytes: Vec<_> = changes
@@ -30,7 +26,7 @@ fn planned(changes: &[(Bson, Given)], fold: bool, check: impl FnOnce(&Plan<'_>))
         .map(|(id, given)| {
             let change = match given {
                 Insert(document) | Image(document) => document.to_vec().unwrap(),
-                Delta(description) => event(description),
+                Delta(description) => model::diff_event(description),
                 Delete => Vec::new(),
             };
             (doc! {"_id": id}.to_vec().unwrap(), change)

@@ -17,6 +17,7 @@ pub struct Delta {
     bytes: Vec<u8>,
     /// Ends of the updated fields, the removed fields and the truncated arrays; the disambiguated paths come last.
     ends: [usize; 3],
+    is_diff: bool,
 }
 
 /// What shaping leaves of a delta.
@@ -54,6 +55,7 @@ impl Delta {
             updated_fields: document(&self.bytes[..updated]),
             removed_fields: document(&self.bytes[updated..removed]),
             truncated_arrays: document(&self.bytes[removed..truncated]),
+            is_diff: self.is_diff,
             disambiguated_paths: (!paths.is_empty()).then(|| document(paths)),
         }
     }
@@ -84,14 +86,15 @@ impl Shaper {
         if let Some(paths) = delta.disambiguated_paths {
             self.disambiguated(delta, paths, &mut out)?;
         }
-        Ok(Shaped::Delta(Delta { bytes: out.into_bytes(), ends: [updated, removed, truncated] }))
+        let ends = [updated, removed, truncated];
+        Ok(Shaped::Delta(Delta { bytes: out.into_bytes(), ends, is_diff: delta.is_diff }))
     }
 
     fn updated(&self, delta: &UpdateDescription<'_>, out: &mut Writer) -> Result<(), Unclear> {
         out.begin();
         for element in delta.updated_fields.elements() {
             let element = element?;
-            let verdict = self.verdict(element.name, delta.disambiguated_paths)?;
+            let verdict = self.verdict(element.name, delta)?;
             self.element(verdict, &element, out, MAX_DEPTH)?;
         }
         out.end();
@@ -111,7 +114,7 @@ impl Shaper {
         let mut count = 0;
         for element in list.elements() {
             let element = element?;
-            if keeps(self.verdict(path(&element)?, delta.disambiguated_paths)?) {
+            if keeps(self.verdict(path(&element)?, delta)?) {
                 out.value(element.kind, count.to_string().as_bytes(), element.value);
                 count += 1;
             }
@@ -129,7 +132,7 @@ impl Shaper {
         out.begin();
         for element in paths.elements() {
             let element = element?;
-            if self.verdict(element.name, delta.disambiguated_paths)? != Verdict::Drop {
+            if self.verdict(element.name, delta)? != Verdict::Drop {
                 out.element(&element);
             }
         }
@@ -138,15 +141,22 @@ impl Shaper {
     }
 
     /// The verdict on what stands at a delta's path.
-    fn verdict(&self, path: &[u8], disambiguated: Option<Document<'_>>) -> Result<Verdict, Unclear> {
-        let Some(paths) = disambiguated else { return self.unclear_verdict(path) };
+    fn verdict(&self, path: &[u8], delta: &UpdateDescription<'_>) -> Result<Verdict, Unclear> {
+        let Some(paths) = delta.disambiguated_paths else {
+            return if delta.is_diff { self.unclear_verdict(path) } else { Ok(self.plain_verdict(path)) };
+        };
         match find(paths, path)?.map(|element| element.as_document()) {
             Some(Some(components)) => self.component_verdict(components),
             Some(None) => {
                 Err(raw::Error::Unexpected { field: "disambiguatedPaths", expected: "array" }.into())
             }
-            None => Ok(self.machine.walk(Machine::ROOT, path::components(path))),
+            None => Ok(self.plain_verdict(path)),
         }
+    }
+
+    /// The verdict where every dot separates two names.
+    fn plain_verdict(&self, path: &[u8]) -> Verdict {
+        self.machine.walk(Machine::ROOT, path::components(path))
     }
 
     /// The verdict where every dot may be part of a name.

@@ -133,8 +133,7 @@ fn the_square_closes_where_places_could_shift() {
         let rules = FieldRules { namespace: "*.*".to_owned(), allow: own(allow), deny: own(deny) };
         let rules = Rules::compile(&[rules]).unwrap();
         let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
-        let event =
-            doc! {"_id": {}, "operationType": "update", "updateDescription": &description}.to_vec().unwrap();
+        let event = model::diff_event(&description);
         let delta = model::description(&event);
         let before = shaped(shaper, &document);
         let after = match shaper.delta(&delta).unwrap() {
@@ -154,13 +153,15 @@ fn a_path_that_a_dotted_rule_may_mean_is_unclear_until_the_server_says() {
     let description = |extra: Option<Bson>| {
         let mut description = bson::doc! {"updatedFields": {"a.b": 1}};
         description.extend(extra.map(|paths| ("disambiguatedPaths".to_owned(), paths)));
-        bson::doc! {"_id": {}, "operationType": "update", "updateDescription": description}.to_vec().unwrap()
+        model::diff_event(&description)
     };
     let stated = |paths: Document| {
         let event = description(Some(Bson::Document(paths)));
         shaper.delta(&model::description(&event)).unwrap()
     };
     let unstated = description(None);
+    let operators = model::event_of(&bson::doc! {"updatedFields": {"a.b": 1}});
+    assert_eq!(shaper.delta(&model::description(&operators)), Ok(Shaped::Nothing));
     assert_eq!(shaper.delta(&model::description(&unstated)), Err(Unclear::Ambiguous));
     assert_eq!(stated(bson::doc! {}), Shaped::Nothing);
     assert!(matches!(stated(bson::doc! {"a.b": ["a.b"]}), Shaped::Delta(_)));

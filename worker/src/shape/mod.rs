@@ -29,6 +29,9 @@
 //!    may be either. A rule that means the name alone writes `a\.b`; it wins for that name, and a delta that leaves
 //!    open which one is meant is [`Unclear`] (the caller asks for the document itself).
 //!
+//! One exception: 4.4 logs `a.b: 1` also where the update makes `a`. If `b` does not pass, nothing says that `a` (or an element beyond the
+//! end of an array) has come to be, and the shaped document lacks an empty document until something in it passes.
+//!
 //! Rules are compiled once ([`Rules::compile`]) into one small automaton per namespace pattern; a namespace without rules has
 //! no [`Shaper`] and costs one lookup, which the caller keeps.
 

@@ -9,15 +9,23 @@ use super::rng::Rng;
 pub(crate) enum Names {
     /// Letters and numbers: everything that update operators can name.
     Plain,
-    /// Dots, dollars, spaces and nothing at all as well.
+    /// Dots, spaces and nothing at all as well.
+    Dotted,
+    /// Dollars too.
     Odd,
 }
 
 const PLAIN: [&str; 14] = ["a", "b", "c", "d", "e", "f", "0", "1", "2", "10", "01", "name", "items", "Z é"];
+const DOTTED: [&str; 14] = ["a", "b", "c", "d", "0", "1", "a.b", "b.0", "", "b.c", "a.0", ".", "a.", "b c"];
 const ODD: [&str; 14] = ["a", "b", "c", "d", "0", "1", "a.b", "b.0", "", "$x", "$set", ".", "a.", "b c"];
 
 pub(crate) fn name(rng: &mut Rng, names: Names) -> String {
-    (*rng.pick(if names == Names::Plain { &PLAIN } else { &ODD })).to_owned()
+    let names = match names {
+        Names::Plain => &PLAIN,
+        Names::Dotted => &DOTTED,
+        Names::Odd => &ODD,
+    };
+    (*rng.pick(names)).to_owned()
 }
 
 /// A document with `_id`, and mostly with enough weight that an update is logged as a delta.

@@ -60,7 +60,7 @@ fn operators(rng: &mut Rng, names: Names, document: &Document, places: &[Place])
     let mut u = Document::new();
     let mut taken: Vec<String> = Vec::new();
     for _ in 0..1 + rng.below(4) {
-        let Some((path, value)) = target(rng, names, places) else { continue };
+        let Some((path, value)) = target(rng, places) else { continue };
         if taken.iter().any(|other| collide(other, &path)) {
             continue;
         }
@@ -90,11 +90,12 @@ fn collide(a: &str, b: &str) -> bool {
 
 /// A path that operators can name and what stands there: an existing place, a new name in a document, an index at or
 /// past the end of an array, a path through documents that do not exist yet.
-fn target(rng: &mut Rng, names: Names, places: &[Place]) -> Option<(String, Option<Bson>)> {
+fn target(rng: &mut Rng, places: &[Place]) -> Option<(String, Option<Bson>)> {
     let nameable: Vec<&Place> = places.iter().filter(|place| place.is_nameable()).collect();
+    // `01` in an array is the index 1 to the server, and beside `1` in one update it is the end of a 5.0.4 (an invariant).
     let fresh = |rng: &mut Rng| loop {
         let name = documents::name(rng, Names::Plain);
-        if names == Names::Plain || !name.is_empty() {
+        if name != "01" {
             return name;
         }
     };
@@ -120,7 +121,7 @@ fn operator(rng: &mut Rng, names: Names, value: Option<&Bson>, places: &[Place])
         Some(Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)) if !rng.once_in(3) => on_number(rng),
         Some(_) if rng.once_in(5) => ("$unset", Bson::String(String::new())),
         Some(_) if rng.once_in(8) => {
-            let to = target(rng, names, places).map_or_else(|| "renamed".to_owned(), |(path, _)| path);
+            let to = target(rng, places).map_or_else(|| "renamed".to_owned(), |(path, _)| path);
             ("$rename", Bson::String(to))
         }
         None if rng.once_in(8) => ("$push", documents::value(rng, names, 1)),

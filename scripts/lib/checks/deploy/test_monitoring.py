@@ -122,4 +122,5 @@ NOT_SHOWN = {
     "oplogue_producer_batches_read_total",
     "oplogue_producer_snapshot_estimated_bytes",
     "oplogue_producer_topics_created_total",
+    "oplogue_worker_rebalances_total",
 }

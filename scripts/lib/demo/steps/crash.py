@@ -25,24 +25,16 @@ def show(world: World) -> None:
     planned = writes(world.generator, [one["_id"] for one in world.sides.source.find({}, {"_id": 1}).sort("_id", 1)])
     half = len(planned) // 2
     _write(world, planned[:half])
-    killed = _kill(world)
+    for name in KILLED:
+        world.pipeline.parts[name].kill()
     _write(world, planned[half:])
-    world.seen(f"{killed} killed; {half} writes just before, {len(planned) - half} while gone")
+    world.seen(f"{' and '.join(KILLED)} killed; {half} writes just before, {len(planned) - half} while they were gone")
     for name in KILLED:
         world.pipeline.start_again(name)
     counts = world.eventually("the writes made meanwhile arrive", world.sides.look)
     world.seen(f"started again, all arrived: {counts}")
     world.seen(sharing.shared(world))
     _audit(world)
-
-
-def _kill(world: World) -> str:
-    told = []
-    for name in KILLED:
-        part = world.pipeline.parts[name]
-        told.append(f"{name} (pid {part.pid})")
-        part.kill()
-    return " and ".join(told)
 
 
 def _write(world: World, some: List[Any]) -> None:

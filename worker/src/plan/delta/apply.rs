@@ -19,7 +19,7 @@ use common::{
 
 use super::{
     Inexact,
-    reading::{self, End},
+    reading::{End, Reader},
     tree::{Change, Component, Node, Tree},
 };
 use crate::path::{self, Decimal, MAX_PADDING};
@@ -29,24 +29,24 @@ use crate::path::{self, Decimal, MAX_PADDING};
 /// # Errors
 /// [`Inexact`]; `out` then holds an unfinished document and is for clearing.
 pub fn apply(base: Document<'_>, delta: &UpdateDescription<'_>, out: &mut Writer) -> Result<(), Inexact> {
-    let mut tree = Tree::new();
-    truncations(base, delta, &mut tree)?;
-    updates(base, delta, &mut tree)?;
-    removals(base, delta, &mut tree)?;
+    let (mut reader, mut tree) = (Reader::new(delta, base), Tree::new());
+    truncations(delta, &mut reader, &mut tree)?;
+    updates(delta, &mut reader, &mut tree)?;
+    removals(delta, &mut reader, &mut tree)?;
     out.begin();
-    Rewrite { tree: &tree }.document(tree.node(0), base, out, MAX_DEPTH)?;
+    Rewrite { tree: &tree, makes_parents: !delta.is_diff }.document(tree.node(0), base, out, MAX_DEPTH)?;
     out.end();
     Ok(())
 }
 
 fn truncations<'a>(
-    base: Document<'_>,
     delta: &UpdateDescription<'a>,
+    reader: &mut Reader<'_, 'a, '_>,
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for truncation in path::truncations(delta) {
         let (path, len) = truncation?;
-        match reading::of(path, delta.disambiguated_paths, base)? {
+        match reader.read(path)? {
             Some((path, End::Exists)) => tree.insert(&path, Change::Truncate(len))?,
             _ => return Err(Inexact::BaseDoesNotFit),
         }
@@ -55,13 +55,13 @@ fn truncations<'a>(
 }
 
 fn updates<'a>(
-    base: Document<'_>,
     delta: &UpdateDescription<'a>,
+    reader: &mut Reader<'_, 'a, '_>,
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for element in delta.updated_fields.elements() {
         let element = element?;
-        let reading = reading::of(element.name, delta.disambiguated_paths, base)?;
+        let reading = reader.read(element.name)?;
         let (path, _) = reading.ok_or(Inexact::BaseDoesNotFit)?;
         tree.insert(&path, Change::Set(element))?;
     }
@@ -70,12 +70,12 @@ fn updates<'a>(
 
 /// What is to be removed and is not there is gone already, as it is for the server.
 fn removals<'a>(
-    base: Document<'_>,
     delta: &UpdateDescription<'a>,
+    reader: &mut Reader<'_, 'a, '_>,
     tree: &mut Tree<'a>,
 ) -> Result<(), Inexact> {
     for path in path::removals(delta) {
-        if let Some((path, End::Exists)) = reading::of(path?, delta.disambiguated_paths, base)? {
+        if let Some((path, End::Exists)) = reader.read(path?)? {
             tree.insert(&path, Change::Unset)?;
         }
     }
@@ -85,6 +85,8 @@ fn removals<'a>(
 /// Copies the base along the tree.
 struct Rewrite<'t, 'a> {
     tree: &'t Tree<'a>,
+    /// Whether documents on the way that are missing are made.
+    makes_parents: bool,
 }
 
 impl<'a> Rewrite<'_, 'a> {
@@ -102,7 +104,7 @@ impl<'a> Rewrite<'_, 'a> {
         }
         for (place, _) in met.iter().enumerate().filter(|(_, met)| !**met) {
             match node.children[place].0 {
-                Component::Field(name) => addition(self.child(node, place), name, out)?,
+                Component::Field(name) => self.addition(self.child(node, place), name, out)?,
                 Component::Index(_) => return Err(Inexact::BaseDoesNotFit),
             }
         }
@@ -149,7 +151,7 @@ impl<'a> Rewrite<'_, 'a> {
             for gap in len..index {
                 out.value(Kind::Null, Decimal::of(gap).bytes(), &[]);
             }
-            addition(self.tree.node(child), Decimal::of(index).bytes(), out)?;
+            self.addition(self.tree.node(child), Decimal::of(index).bytes(), out)?;
             len = index + 1;
         }
         Ok(())
@@ -184,22 +186,27 @@ impl<'a> Rewrite<'_, 'a> {
         Ok(())
     }
 
+    /// A value that does not exist yet.
+    fn addition(&self, node: &Node<'a>, name: &[u8], out: &mut Writer) -> Applied {
+        match node.change {
+            Some(Change::Set(new)) => out.value(new.kind, name, new.value),
+            Some(Change::Unset) => {}
+            None if self.makes_parents => {
+                out.begin_document(name);
+                self.document(node, Document::EMPTY, out, MAX_DEPTH)?;
+                out.end();
+            }
+            Some(Change::Truncate(_)) | None => return Err(Inexact::BaseDoesNotFit),
+        }
+        Ok(())
+    }
+
     fn child(&self, node: &Node<'a>, place: usize) -> &Node<'a> {
         self.tree.node(node.children[place].1)
     }
 }
 
 type Applied = Result<(), Inexact>;
-
-/// A value that does not exist yet.
-fn addition(node: &Node<'_>, name: &[u8], out: &mut Writer) -> Applied {
-    match node.change {
-        Some(Change::Set(new)) => out.value(new.kind, name, new.value),
-        Some(Change::Unset) => {}
-        Some(Change::Truncate(_)) | None => return Err(Inexact::BaseDoesNotFit),
-    }
-    Ok(())
-}
 
 fn inner<'e>(element: &Element<'e>) -> Result<Document<'e>, Inexact> {
     element.as_document().ok_or(Inexact::BaseDoesNotFit)

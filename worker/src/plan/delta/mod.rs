@@ -19,7 +19,8 @@
 //! * a field that exists keeps its place; one that does not is appended, in the delta's order;
 //! * an index at or past the end appends, `null` filling the gap (`{$set: {"a.6": 1}}` on three elements reports just
 //!   `a.6`);
-//! * the parent of every path exists: of `{$set: {"a.b.c": 1}}` on `{}` the delta is `a: {b: {c: 1}}`;
+//! * the parent of every path exists: of `{$set: {"a.b.c": 1}}` on `{}` the delta is `a: {b: {c: 1}}`; but not on 4.4, which
+//!   logs operators and not diffs: there it is `a.b.c: 1`, and `a` and `b` are made (`UpdateDescription::is_diff`);
 //! * `_id` in `removedFields` means nothing: a pipeline that makes a document without `_id` reports it removed, and the
 //!   server puts it back;
 //! * what cannot be seen: a pipeline that *moves* an existing field to the end reports it like one replaced in place.
@@ -27,15 +28,17 @@
 //! # Names that hold dots
 //!
 //! A path is text, so `a.b` may be the field `b` of `a` or a field named `a.b`. From 6.1 on `disambiguatedPaths` says which, and a
-//! path that is not listed there has no dotted name and no number that is a name. Before that the document at hand
+//! path that is not listed there has no dotted name and no number that is a name. On 4.4 no path has a dotted name, for
+//! nothing there can update a field of one. In between the document at hand
 //! decides: the reading whose target exists holds; where none exists, the one that adds a plain name to an existing
 //! document; where that is impossible too, the one that adds a dotted name. Two that hold equally are ambiguous.
 //!
-//! What remains, on sources before 6.1 only: a dotted name that a `$setField` *adds* while a plain path of the same text
-//! fits too is taken for that path, here and (without a look) on the plain road. Nothing in the event tells the two apart.
-//! Where documents get such names, post-images or lookups are the answer.
+//! What remains, on sources from 5.0 to 6.0 only: a dotted name that a `$setField` *adds* while a plain path of the same text
+//! fits too is taken for that path; and the plain road, which does not look, takes every path for plain names. Nothing in
+//! the event tells the two apart. Where documents get such names, post-images or lookups are the answer.
 
 mod apply;
+mod arrays;
 mod plain;
 mod reading;
 mod road;

@@ -169,6 +169,18 @@ pub(crate) fn event(pre: &Document, post: &Document, disambiguated: bool) -> Vec
     if disambiguated {
         description.insert("disambiguatedPaths", diff.paths);
     }
+    event_of(&description)
+}
+
+/// An event of an update that was logged as a diff.
+pub(crate) fn diff_event(description: &Document) -> Vec<u8> {
+    let mut description = description.clone();
+    description.entry("truncatedArrays".to_owned()).or_insert_with(|| Bson::Array(Vec::new()));
+    event_of(&description)
+}
+
+/// An event; without `truncatedArrays` of an update that was logged as operators, as 4.4 does.
+pub(crate) fn event_of(description: &Document) -> Vec<u8> {
     doc! {"_id": {}, "operationType": "update", "updateDescription": description}.to_vec().unwrap()
 }
 

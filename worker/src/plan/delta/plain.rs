@@ -39,7 +39,7 @@ pub(super) fn statements<'a>(
     delta: &UpdateDescription<'a>,
     order: SetOrder,
 ) -> Result<Vec<Statement<'a>>, raw::Error> {
-    let mut statements = vec![Statement::default()];
+    let (is_diff, mut statements) = (delta.is_diff, vec![Statement::default()]);
     for truncation in path::truncations(delta) {
         let (path, len) = truncation?;
         last_or_next(&mut statements, |statement| !statement.cuts_around(path)).cut.push((path, len));
@@ -47,9 +47,9 @@ pub(super) fn statements<'a>(
     for element in delta.updated_fields.elements() {
         let element = element?;
         let fits = |statement: &Statement<'_>| {
-            !statement.cuts_above(element.name) && statement.takes(element.name, order)
+            !statement.cuts_above(element.name) && statement.takes(element.name, order, is_diff)
         };
-        last_or_next(&mut statements, fits).add(element);
+        last_or_next(&mut statements, fits).add(element, is_diff);
     }
     for path in path::removals(delta) {
         let path = path?;
@@ -102,16 +102,18 @@ impl<'a> Statement<'a> {
         self.cut.is_empty() && self.set.is_empty() && self.unset.is_empty()
     }
 
-    fn add(&mut self, element: Element<'a>) {
-        let (parent, name) = split(element.name);
-        self.last.insert(parent, name);
+    fn add(&mut self, element: Element<'a>, is_diff: bool) {
+        self.last.extend(additions(element.name, is_diff));
         self.set.push(element);
     }
 
-    /// Whether `$set` would append this path after the ones of its document that are set already.
-    fn takes(&self, path: &[u8], order: SetOrder) -> bool {
-        let (parent, name) = split(path);
-        self.last.get(parent).is_none_or(|last| order.compare(last, name).is_lt())
+    /// Whether `$set` would append what this path may add after what the statement adds already.
+    fn takes(&self, path: &[u8], order: SetOrder, is_diff: bool) -> bool {
+        let follows = |parent, name: &[u8]| {
+            let last = self.last.get(parent);
+            last.is_none_or(|last| order.compare(last, name).is_lt() || (*last == name && !is_diff))
+        };
+        additions(path, is_diff).all(|(parent, name)| follows(parent, name))
     }
 
     /// Whether an array at or above the path is cut.
@@ -124,12 +126,14 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// The path of the document a path's last name stands in, and that name.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|byte| *byte == b'.') {
-        Some(dot) => (&path[..dot], &path[dot + 1..]),
-        None => (&[], path),
-    }
+/// The names that a path may add, each with the path of its document: the last one; where missing documents are made, every one.
+fn additions(path: &[u8], is_diff: bool) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let ends = (1..=path.len()).rev().filter(|end| path.get(*end).is_none_or(|byte| *byte == b'.'));
+    let split = |end| match path[..end].iter().rposition(|byte| *byte == b'.') {
+        Some(dot) => (&path[..dot], &path[dot + 1..end]),
+        None => (&path[..0], &path[..end]),
+    };
+    ends.take(if is_diff { 1 } else { usize::MAX }).map(split)
 }
 
 fn is_at_or_below(path: &[u8], above: &[u8]) -> bool {

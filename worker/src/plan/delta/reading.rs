@@ -9,9 +9,12 @@
 //!     "a.b.c"     fits, adds a dotted name           so: a ▸ b ▸ c
 //! ```
 
-use common::raw::{self, Document, Element, Kind, MAX_DEPTH};
+use common::{
+    event::UpdateDescription,
+    raw::{self, Document, Element, Kind, MAX_DEPTH},
+};
 
-use super::{Inexact, tree::Component};
+use super::{Inexact, arrays::Arrays, tree::Component};
 use crate::path;
 
 /// What stands at the end of a path, ranked: the best reading that fits holds.
@@ -25,26 +28,88 @@ pub(super) enum End {
     Exists,
 }
 
-/// The reading of `text` that holds for `base`; `None` when none fits.
-///
-/// # Errors
-/// [`Inexact::Ambiguous`] when two hold equally; malformed or too deeply nested BSON.
-pub(super) fn of<'a>(
-    text: &'a [u8],
-    disambiguated: Option<Document<'a>>,
-    base: Document<'_>,
-) -> Result<Option<Reading<'a>>, Inexact> {
-    match disambiguated {
-        Some(paths) => {
-            let components = stated(text, paths)?;
-            let end = follow(&components, base)?;
-            Ok(end.map(|end| (components, end)))
+/// Reads the paths of one delta against one document.
+pub(super) struct Reader<'r, 'a, 'b> {
+    delta: &'r UpdateDescription<'a>,
+    base: Document<'b>,
+    arrays: Arrays<'b>,
+}
+
+impl<'r, 'a, 'b> Reader<'r, 'a, 'b> {
+    pub(super) fn new(delta: &'r UpdateDescription<'a>, base: Document<'b>) -> Self {
+        Self { delta, base, arrays: Arrays::default() }
+    }
+
+    /// The reading of `text` that holds; `None` when none fits.
+    ///
+    /// # Errors
+    /// [`Inexact::Ambiguous`] when two hold equally; malformed or too deeply nested BSON.
+    pub(super) fn read(&mut self, text: &'a [u8]) -> Result<Option<Reading<'a>>, Inexact> {
+        match self.delta.disambiguated_paths {
+            None if !self.delta.is_diff => Ok(self.separated(text)?),
+            Some(paths) => {
+                let components = stated(text, paths)?;
+                let end = self.follow(&components)?;
+                Ok(end.map(|end| (components, end)))
+            }
+            None => {
+                let mut search = Search { fitting: Vec::new(), at: Vec::new(), arrays: &mut self.arrays };
+                search.document(text, self.base, MAX_DEPTH)?;
+                search.best()
+            }
         }
-        None => {
-            let mut search = Search { fitting: Vec::new(), at: Vec::new() };
-            search.document(text, base, MAX_DEPTH)?;
-            search.best()
+    }
+
+    /// The reading where every dot separates two names, as `$set` takes them: what is missing on the way is made, as documents.
+    /// `None` when a value on the way is neither document nor array, or an array has no such element by name.
+    fn separated(&mut self, text: &'a [u8]) -> Result<Option<Reading<'a>>, raw::Error> {
+        let mut container = Some((self.base, Kind::Document));
+        let (mut components, mut end) = (Vec::new(), End::Exists);
+        let mut names = path::components(text).peekable();
+        while let Some(name) = names.next() {
+            let component = match container {
+                Some((_, Kind::Array)) => match path::index(name) {
+                    Some(index) => Component::Index(index),
+                    None => return Ok(None),
+                },
+                _ => Component::Field(name),
+            };
+            components.push(component);
+            let found = match container {
+                Some((container, _)) => self.arrays.find(components.len(), container, component)?,
+                None => None,
+            };
+            end = if found.is_some() { End::Exists } else { End::New };
+            container = found.and_then(|element| Some((element.as_document()?, element.kind)));
+            if names.peek().is_some() && found.is_some() && container.is_none() {
+                return Ok(None);
+            }
         }
+        Ok(Some((components, end)))
+    }
+
+    /// What stands at the end of a path whose components are known; `None` when a parent is missing or of the wrong type.
+    fn follow(&mut self, components: &[Component<'_>]) -> Result<Option<End>, raw::Error> {
+        let (mut container, mut kind) = (self.base, Kind::Document);
+        for (place, component) in components.iter().enumerate() {
+            let fits = match component {
+                Component::Field(_) => kind == Kind::Document,
+                Component::Index(_) => kind == Kind::Array,
+            };
+            if !fits {
+                return Ok(None);
+            }
+            let last = place + 1 == components.len();
+            match self.arrays.find(place, container, *component)? {
+                found if last => return Ok(Some(if found.is_some() { End::Exists } else { End::New })),
+                Some(element) => match element.as_document() {
+                    Some(inner) => (container, kind) = (inner, element.kind),
+                    None => return Ok(None),
+                },
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -81,50 +146,17 @@ fn listed<'a>(element: &Element<'a>) -> Result<Vec<Component<'a>>, raw::Error> {
     if components.is_empty() { Err(UNREADABLE) } else { Ok(components) }
 }
 
-/// What stands at the end of a path whose components are known; `None` when a parent is missing or of the wrong type.
-fn follow(components: &[Component<'_>], base: Document<'_>) -> Result<Option<End>, raw::Error> {
-    let (mut container, mut kind) = (base, Kind::Document);
-    for (place, component) in components.iter().enumerate() {
-        let fits = match component {
-            Component::Field(_) => kind == Kind::Document,
-            Component::Index(_) => kind == Kind::Array,
-        };
-        if !fits {
-            return Ok(None);
-        }
-        let last = place + 1 == components.len();
-        match find(container, *component)? {
-            found if last => return Ok(Some(if found.is_some() { End::Exists } else { End::New })),
-            Some(element) => match element.as_document() {
-                Some(inner) => (container, kind) = (inner, element.kind),
-                None => return Ok(None),
-            },
-            None => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
-fn find<'a>(container: Document<'a>, component: Component<'_>) -> Result<Option<Element<'a>>, raw::Error> {
-    match component {
-        Component::Index(index) => container.elements().nth(index).transpose(),
-        Component::Field(name) => {
-            let found = container.elements().find(|element| !matches!(element, Ok(e) if e.name != name));
-            found.transpose()
-        }
-    }
-}
-
 /// Tries every reading against the document.
-struct Search<'a> {
+struct Search<'s, 'a, 'b> {
     fitting: Vec<Reading<'a>>,
     /// The components on the way to where the search is.
     at: Vec<Component<'a>>,
+    arrays: &'s mut Arrays<'b>,
 }
 
-impl<'a> Search<'a> {
+impl<'a, 'b> Search<'_, 'a, 'b> {
     /// Readings of `text` within a document: any field whose name it begins with may be meant.
-    fn document(&mut self, text: &'a [u8], base: Document<'_>, depth: usize) -> Result<(), raw::Error> {
+    fn document(&mut self, text: &'a [u8], base: Document<'b>, depth: usize) -> Result<(), raw::Error> {
         let mut exists = false;
         for element in base.elements() {
             let element = element?;
@@ -150,10 +182,10 @@ impl<'a> Search<'a> {
     }
 
     /// Readings of `text` within an array: the one that begins with an index.
-    fn array(&mut self, text: &'a [u8], base: Document<'_>, depth: usize) -> Result<(), raw::Error> {
+    fn array(&mut self, text: &'a [u8], base: Document<'b>, depth: usize) -> Result<(), raw::Error> {
         let dot = text.iter().position(|byte| *byte == b'.');
         let Some(index) = path::index(&text[..dot.unwrap_or(text.len())]) else { return Ok(()) };
-        let element = find(base, Component::Index(index))?;
+        let element = self.arrays.element(self.at.len(), base, index)?;
         match (dot, element) {
             (None, found) => {
                 let end = if found.is_some() { End::Exists } else { End::New };
@@ -171,7 +203,7 @@ impl<'a> Search<'a> {
         &mut self,
         component: Component<'a>,
         rest: &'a [u8],
-        element: &Element<'_>,
+        element: &Element<'b>,
         depth: usize,
     ) -> Result<(), raw::Error> {
         let Some(inner) = element.as_document() else { return Ok(()) };

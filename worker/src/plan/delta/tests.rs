@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     Inexact, MAX_STATEMENTS, Road, apply,
-    model::{self, Names},
+    model::{self, Names, diff_event as event},
     road,
 };
 use crate::path::SetOrder;
@@ -16,10 +16,6 @@ fn applied(base: &Document, event: &[u8]) -> Result<Document, Inexact> {
     let mut out = Writer::new();
     apply(raw::Document::new(&base).unwrap(), &model::description(event), &mut out)?;
     Ok(Document::from_reader(out.as_bytes()).unwrap())
-}
-
-fn event(description: &Document) -> Vec<u8> {
-    doc! {"_id": {}, "operationType": "update", "updateDescription": description}.to_vec().unwrap()
 }
 
 /// What the plain road makes of the base; `None` when the delta does not take it.
@@ -151,6 +147,37 @@ fn what_the_server_reports_is_done_as_it_did_it() {
 }
 
 #[test]
+fn what_4_4_reports_is_done_as_it_did_it() {
+    // (base, updated, result), as seen on 4.4.2.
+    let cases = [
+        (doc! {"_id": 1}, doc! {"2.d": 1}, doc! {"_id": 1, "2": {"d": 1}}),
+        (
+            doc! {"_id": 1},
+            doc! {"x.a": 1, "x.b.c": 2, "x.b.d": 3},
+            doc! {"_id": 1, "x": {"a": 1, "b": {"c": 2, "d": 3}}},
+        ),
+        (doc! {"_id": 1, "f": [5]}, doc! {"f.2.d": 1}, doc! {"_id": 1, "f": [5, Bson::Null, {"d": 1}]}),
+        (doc! {"_id": 1, "a.b": 1, "a": {"b": 2}}, doc! {"a.b": 3}, doc! {"_id": 1, "a.b": 1, "a": {"b": 3}}),
+        (doc! {"_id": 1, "a.b": 1}, doc! {"a.b": 3}, doc! {"_id": 1, "a.b": 1, "a": {"b": 3}}),
+        (
+            doc! {"_id": 1, "m": {"x": 1}},
+            doc! {"m.10": 2, "m.9": 1},
+            doc! {"_id": 1, "m": {"x": 1, "10": 2, "9": 1}},
+        ),
+    ];
+    for (base, updated, result) in cases {
+        let event =
+            model::event_of(&doc! {"updatedFields": &updated, "removedFields": ["gone", "a.gone.too"]});
+        assert_eq!(applied(&base, &event), Ok(result.clone()), "{updated}");
+    }
+    for (base, path) in [(doc! {"a": 1}, "a.b"), (doc! {"a": Bson::Null}, "a.b.c"), (doc! {"a": [1]}, "a.b")]
+    {
+        let event = model::event_of(&doc! {"updatedFields": {path: 1}});
+        assert_eq!(applied(&base, &event), Err(Inexact::BaseDoesNotFit), "{path}");
+    }
+}
+
+#[test]
 fn disambiguated_paths_decide() {
     let base = doc! {"_id": 1, "home.town": 1, "home": {"town": 2}, "r": [{"0": 1}], "d": {"0": [1]}};
     let cases = [
@@ -263,4 +290,11 @@ fn a_run_ends_where_set_would_append_otherwise_and_cuts_come_first() {
     assert_eq!(numeric(&numbers).len(), 1);
     assert_eq!(statements(&numbers, SetOrder::Lexicographic).len(), 2);
     assert!(numeric(&doc! {"removedFields": ["_id"]}).is_empty());
+    // Where parents may be made, their order counts too.
+    let made = model::event_of(&doc! {"updatedFields": {"m.10.x": 1, "m.10.y": 1, "m.9.x": 1}});
+    let count = |order| match road(&model::description(&made), order).unwrap() {
+        Road::Plain(bodies) => bodies.len(),
+        Road::OnDocument => 0,
+    };
+    assert_eq!((count(SetOrder::Numeric), count(SetOrder::Lexicographic)), (2, 1));
 }

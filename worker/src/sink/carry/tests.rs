@@ -112,6 +112,7 @@ fn delta(id: i32, fields: &Document) -> Record<'static> {
         updated_fields: keep(fields),
         removed_fields: empty,
         truncated_arrays: empty,
+        is_diff: true,
         disambiguated_paths: None,
     };
     // The identity as `sink::bases` writes it for what it finds.
