@@ -133,7 +133,12 @@ impl Bench {
                 self.source.run_command(delete).await.unwrap();
                 return;
             }
-            (Some(_), 1) | (None, _) => {
+            // By a pipeline this might travel as a delta, and deltas do not tell that fields changed places.
+            (Some(_), 1) => {
+                let document = documents::document(rng, Names::Plain, id.clone());
+                doc! {"q": {"_id": {"$eq": id}}, "u": document}
+            }
+            (None, _) => {
                 let document = documents::document(rng, Names::Plain, id.clone());
                 doc! {"q": {"_id": {"$eq": id}}, "u": [{"$replaceWith": {"$literal": document}}], "upsert": true}
             }
