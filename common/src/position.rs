@@ -5,6 +5,7 @@
 //!
 //! | key | value |
 //! |---|---|
+//! | `slice` | the slice's name: which slice this partition belongs to |
 //! | `token` | [`Position`] |
 //! | `copy/<uuid>` | [`CollectionCopy`] |
 //! | `topic/<namespace>` | [`Topic`] |
@@ -14,6 +15,8 @@ use serde_json::value::RawValue;
 
 use crate::{cluster_time::ClusterTime, namespace::Namespace};
 
+/// Key of the record that says which slice a partition of the positions topic belongs to.
+pub const SLICE_KEY: &str = "slice";
 /// Key of the [`Position`] record.
 pub const TOKEN_KEY: &str = "token";
 /// Prefix of the keys of [`CollectionCopy`] records.

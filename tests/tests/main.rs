@@ -16,5 +16,6 @@ mod outages;
 mod poison;
 mod refusals;
 mod snapshots;
+mod standby;
 mod starts;
 mod types;

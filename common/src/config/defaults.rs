@@ -16,6 +16,7 @@ impl Default for Producer {
     fn default() -> Self {
         Self {
             slice: "rs0".to_owned(),
+            instance: None,
             start: Start::default(),
             batch_events: 1000,
             transaction_mib: 4,
