@@ -3,17 +3,23 @@
 //! Owns the order in which a slice's stages start and what their failure means. Guards: the slice is fenced before its position
 //! is read, so nobody can move it in between.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
-    config::{Config, Slice},
-    error::{Disposition, Kind, Result},
+    config::{Config, Slice, types::HistoryLost},
+    error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
     mongo,
     namespace::Filter,
     retry::{Backoff, retry},
     supervision::Supervisor,
-    telemetry::health::Condition,
+    telemetry::{health::Condition, names},
     topics::Topics,
 };
 use tokio::{
@@ -71,9 +77,11 @@ impl Life {
     /// Whatever no retry can help with.
     pub async fn run(&self) -> Result<()> {
         let mut backoff = Backoff::default();
+        let lost = Arc::new(AtomicBool::new(false));
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
-            let Err(error) = self.once().await else { break };
+            let Err(error) = self.once(&lost).await else { break };
+            let error = self.judge(error, &lost);
             if !matches!(error.kind.disposition(), Disposition::Retry | Disposition::Rejoin) {
                 return Err(error);
             }
@@ -97,14 +105,35 @@ impl Life {
         Ok(())
     }
 
-    /// From reaching both sides to the first failure or the end.
-    async fn once(&self) -> Result<()> {
+    /// Lost history is passed over where the policy says so: then the next life begins behind it.
+    fn judge(&self, error: Error, lost: &AtomicBool) -> Error {
+        if error.kind != Kind::PositionLost || !lost.load(Ordering::Relaxed) {
+            return error;
+        }
+        match self.config.producer.history_lost {
+            HistoryLost::Reset => Error { kind: Kind::Transient, ..error },
+            HistoryLost::Fail => {
+                let context = "history of the source is lost; producer.history_lost = \"reset\" goes on from now and records the gap";
+                Error::caused(Kind::PositionLost, context, error)
+            }
+        }
+    }
+
+    /// From reaching both sides to the first failure or the end. `lost` is set when the source does not hold the position any
+    /// more; when it is set already, the life begins behind the loss.
+    async fn once(&self, lost: &Arc<AtomicBool>) -> Result<()> {
         let source = reach_source(&self.slice, &self.stop, &self.conditions.source).await?;
         let (session, state) = self.take_over().await?;
-        let beginning = start::decide(&state, &self.config.producer.start, &source).await?;
+        let beginning = match &state.position {
+            Some(position) if lost.load(Ordering::Relaxed) => {
+                start::after_loss(&state, position, &source).await?
+            }
+            _ => start::decide(&state, &self.config.producer.start, &source).await?,
+        };
+        lost.store(false, Ordering::Relaxed);
         tell(&beginning);
         let routes = self.routes(&state, &source)?;
-        self.work(source, session, state, beginning, routes).await
+        self.work(source, session, state, beginning, routes, lost.clone()).await
     }
 
     /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
@@ -136,8 +165,9 @@ impl Life {
         source: Source,
         session: Session,
         state: State,
-        Beginning { origin, position, is_first }: Beginning,
+        Beginning { origin, position, is_first, gap }: Beginning,
         routes: Routes,
+        lost: Arc<AtomicBool>,
     ) -> Result<()> {
         let settings = &self.config.producer;
         let (batches, batches_out) = mpsc::channel(BATCHES_AHEAD);
@@ -147,13 +177,17 @@ impl Life {
         let database = only_database(&self.config.filter());
         let stream = Stream::new(client, version, database, settings.batch_events, origin);
         let ends = Ends { batches: batches_out, publisher: encoded, is_copying };
-        let pump = Pump::new(source, Encoder::new(position), routes, state.copies, ends, settings);
+        let mut encoder = Encoder::new(position);
+        if let Some(gap) = &gap {
+            encoder.gap(&self.slice.name, gap)?;
+        }
+        let pump = Pump::new(source, encoder, routes, state.copies, ends, settings);
 
         let mut stages = Supervisor::new(&self.stop);
         let token = stages.token();
         let condition = self.conditions.source.clone();
         stages.spawn("capture", async move {
-            let capture = capture(stream, batches, is_copying_out, condition);
+            let capture = capture(stream, batches, is_copying_out, condition, &lost);
             tokio::select! { biased; () = token.cancelled() => Ok(()), ended = capture => ended }
         });
         let token = stages.token();
@@ -189,6 +223,7 @@ async fn capture(
     batches: mpsc::Sender<Batch>,
     is_copying: watch::Receiver<bool>,
     condition: Condition,
+    lost: &AtomicBool,
 ) -> Result<()> {
     let mut backoff = Backoff::default();
     loop {
@@ -207,7 +242,10 @@ async fn capture(
                 tracing::warn!(reason = error.chain(), ?wait, "the change stream is resumed");
                 tokio::time::sleep(wait).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                lost.store(error.kind == Kind::PositionLost, Ordering::Relaxed);
+                return Err(error);
+            }
         }
     }
 }
@@ -228,7 +266,10 @@ pub fn only_database(filter: &Filter) -> Option<String> {
 fn tell(beginning: &Beginning) {
     let position = &beginning.position;
     let (cluster_time, sequence) = (position.cluster_time, position.sequence);
-    if beginning.is_first {
+    if let Some(gap) = &beginning.gap {
+        metrics::counter!(names::PRODUCER_GAPS).increment(1);
+        tracing::error!(from = %gap.from, to = %gap.to, "history of the source is lost: changes in between will be missing at the target");
+    } else if beginning.is_first {
         tracing::info!(%cluster_time, snapshot = ?position.snapshot, "first start of this slice");
     } else {
         tracing::info!(%cluster_time, sequence, snapshot = ?position.snapshot, "going on from the position in Kafka");

@@ -9,6 +9,7 @@ mod configuration;
 mod databases;
 mod ids;
 mod kills;
+mod lost_history;
 mod main_job;
 mod names;
 mod namespaces;

@@ -147,6 +147,18 @@ pub enum Start {
     Token(String),
 }
 
+/// What to do when history of the source is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryLost {
+    /// Stop and say so.
+    #[default]
+    Fail,
+    /// Go on from now. What was changed meanwhile is missing at the target; the gap is written to the control topic, counted
+    /// and logged.
+    Reset,
+}
+
 /// The producer's own settings.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -164,6 +176,8 @@ pub struct Producer {
     /// Where to begin when Kafka holds no position yet: `snapshot`, `latest`, `{ timestamp = "1700000000.1" }` or
     /// `{ token = "82…" }`.
     pub start: Start,
+    /// What to do when the source's oplog no longer reaches back to the position, so that changes are lost.
+    pub history_lost: HistoryLost,
     /// Change events the source returns at most per batch.
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_events: u32,
