@@ -8,9 +8,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
-    config::{Config, types::Kafka},
+    config::{
+        Config,
+        types::{Kafka, Start},
+    },
     error::{Error, Kind, Result},
     kafka::admin::{Admin, Wanted},
+    mongo::Version,
     retry::retry,
     service::Context,
     topics::Topics,
@@ -22,6 +26,7 @@ use crate::{
     life::{connect, only_database},
     membership::{self, Held},
     seats::Seats,
+    snapshot::{Reader, catalog},
     source::Source,
 };
 
@@ -66,6 +71,7 @@ pub async fn reach(config: &Config) -> Result<Vec<String>> {
     for slice in &slices {
         let source = connect(slice).await?;
         open_stream(config, &source).await?;
+        read_a_chunk(config, &source).await?;
         let name = if slices.len() == 1 { String::new() } else { format!(" {}", slice.name) };
         let version = source.server.version;
         lines.push(format!("source{name}: MongoDB {version} reached, its change stream can be read"));
@@ -81,6 +87,24 @@ async fn open_stream(config: &Config, source: &Source) -> Result<()> {
     let origin = Origin::At(source.cluster_time().await?.next());
     let (client, version) = (source.client.clone(), source.server.version);
     Stream::new(client, version, database, config.producer.batch_events, origin).try_open().await
+}
+
+/// Reads a little as the snapshot will: by UUID, which needs a role that the stream does not.
+async fn read_a_chunk(config: &Config, source: &Source) -> Result<()> {
+    if config.producer.start != Start::Snapshot {
+        return Ok(());
+    }
+    let collections = catalog::list(&source.client, &config.filter()).await?;
+    let Some(first) = collections.into_iter().next() else { return Ok(()) };
+    let reader = Reader {
+        client: source.client.clone(),
+        db: first.ns.db,
+        uuid: first.uuid,
+        after: None,
+        most_bytes: 1,
+        is_transactional: source.server.version < Version::new(5, 0, 0),
+    };
+    reader.read(source.cluster_time().await?).await.map(drop)
 }
 
 async fn reach_kafka(config: &Config, context: &Context) -> Result<()> {
