@@ -15,10 +15,8 @@ use common::{
     config::{Config, Slice, types::HistoryLost},
     error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
-    mongo,
-    namespace::Filter,
-    retry::{Backoff, retry},
-    supervision::Supervisor,
+    retry::Backoff,
+    supervision::{Supervisor, blocking},
     telemetry::{health::Condition, names},
     topics::Topics,
 };
@@ -29,15 +27,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    capture::{Batch, Stream},
+    capture::{Stream, follow, only_database},
     encode::{Encoded, Encoder},
     membership,
-    pipeline::{CLIENT, blocking},
     publish::{self, Published, Session},
     pump::{Ends, Pump},
     route::Routes,
-    seats::Conditions,
-    source::Source,
+    source::{self, CLIENT, Source},
     start::{self, Beginning},
     state::State,
 };
@@ -46,15 +42,22 @@ use crate::{
 const BATCHES_AHEAD: usize = 1;
 /// Encoded batches that wait while a transaction commits.
 const ENCODED_AHEAD: usize = 2;
-/// How long the source waits for news before it answers empty, while chunks wait for the stream to advance.
-const COPYING_PATIENCE: Duration = Duration::from_millis(50);
-/// The same, when nothing waits.
-const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 /// A longer life than this shows that the slice works, so that the next failure is waited for briefly again.
 const STEADY: Duration = Duration::from_secs(60);
 /// A fenced producer that comes back at once would fence the new holder in turn. This long after, it knows from the group
 /// whether the slice is still its own.
 const AFTER_FENCING: Duration = membership::SESSION_TIMEOUT;
+
+/// What a slice tells about itself.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    /// The source is reached.
+    pub source: Condition,
+    /// Somebody works on the slice as far as it is this producer's business.
+    pub slice: Condition,
+    /// The brokers are reached.
+    pub kafka: Condition,
+}
 
 /// What a slice needs to live.
 pub struct Life {
@@ -64,8 +67,6 @@ pub struct Life {
     pub slice: Slice,
     /// What it tells about itself.
     pub conditions: Conditions,
-    /// Holds while the brokers are reached.
-    pub kafka: Condition,
     /// Cancelled when the slice is to be let go.
     pub stop: CancellationToken,
 }
@@ -88,7 +89,7 @@ impl Life {
             if begun.elapsed() > STEADY {
                 backoff.reset();
             }
-            let wait = backoff.next().unwrap_or(IDLE_PATIENCE);
+            let wait = backoff.next().unwrap_or(STEADY);
             let wait = if error.kind == Kind::Fenced { AFTER_FENCING } else { wait };
             tracing::warn!(
                 slice = self.slice.name,
@@ -122,7 +123,7 @@ impl Life {
     /// From reaching both sides to the first failure or the end. `lost` is set when the source does not hold the position any
     /// more; when it is set already, the life begins behind the loss.
     async fn once(&self, lost: &Arc<AtomicBool>) -> Result<()> {
-        let source = reach_source(&self.slice, &self.stop, &self.conditions.source).await?;
+        let source = source::reach(&self.slice, &self.stop, &self.conditions.source).await?;
         let (session, state) = self.take_over().await?;
         let beginning = match &state.position {
             Some(position) if lost.load(Ordering::Relaxed) => {
@@ -139,7 +140,7 @@ impl Life {
     /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
     async fn take_over(&self) -> Result<(Session, State)> {
         let (config, slice) = (self.config.clone(), self.slice.clone());
-        let (kafka, stop) = (self.kafka.clone(), self.stop.clone());
+        let (kafka, stop) = (self.conditions.kafka.clone(), self.stop.clone());
         blocking(move || {
             let session = Session::open(&config, &slice, kafka, stop)?;
             let state = State::read(&config, &slice)?;
@@ -187,7 +188,7 @@ impl Life {
         let token = stages.token();
         let condition = self.conditions.source.clone();
         stages.spawn("capture", async move {
-            let capture = capture(stream, batches, is_copying_out, condition, &lost);
+            let capture = follow(stream, batches, is_copying_out, condition, &lost);
             tokio::select! { biased; () = token.cancelled() => Ok(()), ended = capture => ended }
         });
         let token = stages.token();
@@ -201,66 +202,9 @@ impl Life {
     }
 }
 
-/// Connects to the slice's source, for as long as that takes.
-///
-/// # Errors
-/// What does not pass by itself; cancelled when `stop` is.
-pub async fn reach_source(slice: &Slice, stop: &CancellationToken, condition: &Condition) -> Result<Source> {
-    retry("reach the source", stop, condition, || connect(slice)).await
-}
-
-/// A client of the slice's source that has logged in.
-///
-/// # Errors
-/// As [`Source::ask`].
-pub async fn connect(slice: &Slice) -> Result<Source> {
-    Source::ask(mongo::connect(&slice.uri, CLIENT).await?).await
-}
-
-/// Hands batches on until the pump is gone; what passes by itself is retried where the stream stands.
-async fn capture(
-    mut stream: Stream,
-    batches: mpsc::Sender<Batch>,
-    is_copying: watch::Receiver<bool>,
-    condition: Condition,
-    lost: &AtomicBool,
-) -> Result<()> {
-    let mut backoff = Backoff::default();
-    loop {
-        stream.set_patience(if *is_copying.borrow() { COPYING_PATIENCE } else { IDLE_PATIENCE });
-        match stream.next().await {
-            Ok(batch) => {
-                backoff.reset();
-                condition.ready();
-                if batches.send(batch).await.is_err() {
-                    return Ok(());
-                }
-            }
-            Err(error) if error.kind == Kind::Transient => {
-                let wait = backoff.next().unwrap_or(IDLE_PATIENCE);
-                condition.not_ready(error.chain());
-                tracing::warn!(reason = error.chain(), ?wait, "the change stream is resumed");
-                tokio::time::sleep(wait).await;
-            }
-            Err(error) => {
-                lost.store(error.kind == Kind::PositionLost, Ordering::Relaxed);
-                return Err(error);
-            }
-        }
-    }
-}
-
 fn publish_all(session: &Session, batches: mpsc::Receiver<Encoded>, most_bytes: usize) -> Result<()> {
     let (published, _) = watch::channel(Published::default());
     publish::run(session, batches, &published, most_bytes)
-}
-
-/// The one database to watch, when the filter names no other: a stream over it skips the rest at the server.
-pub fn only_database(filter: &Filter) -> Option<String> {
-    match filter.databases()?.as_slice() {
-        [only] => Some((*only).to_owned()),
-        _ => None,
-    }
 }
 
 fn tell(beginning: &Beginning) {

@@ -12,32 +12,27 @@ use common::{
         Config,
         types::{Kafka, Start},
     },
-    error::{Error, Kind, Result},
+    error::Result,
     kafka::admin::{Admin, Wanted},
     mongo::Version,
     retry::retry,
     service::Context,
+    supervision::blocking,
     topics::Topics,
 };
 use tokio::sync::watch;
 
 use crate::{
-    capture::{Origin, Stream},
-    life::{connect, only_database},
+    capture::{Origin, Stream, only_database},
     membership::{self, Held},
-    seats::Seats,
+    seats::{KAFKA, Seats},
     snapshot::{Reader, catalog},
-    source::Source,
+    source::{CLIENT, Source, connect},
 };
 
-/// The condition that the brokers are reached.
-pub const KAFKA: &str = "kafka";
 /// The conditions of readiness that every producer has; each slice has two more, whether its source is reached and whether it
 /// is worked on.
 pub const CONDITIONS: &[&str] = &[KAFKA];
-
-/// How this process calls itself to source and brokers.
-pub const CLIENT: &str = "oplogue-producer";
 
 /// Runs the producer until `context.shutdown`.
 ///
@@ -128,14 +123,4 @@ fn ledger(kafka: &Kafka, name: String, partitions: u16) -> Wanted {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     Wanted { name, partitions, replication_factor: kafka.replication_factor, config }
-}
-
-/// Runs what blocks where it may.
-///
-/// # Errors
-/// The work's own; [`Kind::Invariant`] when it panicked.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
 }
