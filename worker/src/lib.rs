@@ -5,7 +5,9 @@
 
 pub mod apply;
 pub mod batch;
+pub mod checkpoint;
 pub mod consume;
+pub mod control;
 pub mod dead_letter;
 pub mod decode;
 pub mod discover;
@@ -16,3 +18,4 @@ pub mod plan;
 pub mod sequence;
 pub mod shape;
 pub mod sink;
+mod target;
