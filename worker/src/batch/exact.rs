@@ -108,8 +108,9 @@ impl<T: Target> Parts<T> {
             self.portion(exact, &ready, &ranges, &mut progress, &mut tally).await?;
         }
         let latest = events.events.iter().filter_map(|event| event.change.cluster_time).max();
-        self.report.done(&Done {
-            records: progress.lanes.iter().map(|lane| lane.from as u64).sum(),
+        let records: u64 = progress.lanes.iter().map(|lane| lane.from as u64).sum();
+        let done = Done {
+            records,
             bytes: taken.iter().flat_map(|taken| &taken.records).map(|record| record.size() as u64).sum(),
             duplicates: notes.duplicates,
             took: began.elapsed(),
@@ -117,7 +118,11 @@ impl<T: Target> Parts<T> {
             events: &events,
             written: &tally.written,
             names: &names.names,
-        });
+        };
+        // A record that only waits is counted when it goes on.
+        if records > 0 {
+            self.report.done(&done);
+        }
         // What stops the worker stands behind what waits: it comes again.
         let waits = progress.lanes.iter().any(|lane| lane.not_before.is_some());
         let stop = if waits { None } else { notes.stop };

@@ -28,7 +28,7 @@ use crate::{
 /// How long one command may take. The caller retries.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the server may wait for whoever holds a document, in milliseconds.
-const HELD_MS: i32 = 500;
+const HELD_MS: i32 = 1500;
 /// The database of everything that the pipeline keeps at the target.
 const DATABASE: &str = "oplogue";
 
@@ -113,13 +113,26 @@ impl<T: Target> Store<T> {
     /// # Errors
     /// Transient when the target does not answer, [`Kind::Invariant`] when a document is damaged.
     pub async fn read(&self, topics: &[&str]) -> Result<BTreeMap<Partition, Stored>> {
+        self.matching(&doc! {"_id.topic": {"$in": topics.to_vec()}}).await
+    }
+
+    /// All documents of the pipeline.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn read_all(&self) -> Result<BTreeMap<Partition, Stored>> {
+        self.matching(&Document::new()).await
+    }
+
+    /// First the documents, then the marks: marks of a later moment go with a document that has moved since, which the compare tells.
+    async fn matching(&self, filter: &Document) -> Result<BTreeMap<Partition, Stored>> {
         let mut all = BTreeMap::new();
-        for document in self.find(&self.documents, topics).await? {
+        for document in self.find(&self.documents, filter).await? {
             let document = Document::try_from(&document)
                 .map_err(|error| Error::caused(Kind::Invariant, "a partition's document is damaged", error))?;
             all.extend([parse(&document)?]);
         }
-        for document in self.find(&self.keys, topics).await? {
+        for document in self.find(&self.keys, filter).await? {
             let mark = marks::parse(document.as_bytes())?;
             let partition = Partition { topic: mark.topic.into(), number: mark.number };
             let Some(stored) = all.get_mut(&partition) else { continue };
@@ -143,7 +156,7 @@ impl<T: Target> Store<T> {
         }
         let starts: Vec<_> = starts.iter().map(|(partition, _)| partition).collect();
         if let Err(error) = self.own(&starts).await {
-            self.end_sessions(starts.iter().filter_map(|partition| before.get(*partition))).await?;
+            self.end_sessions(starts.iter().filter_map(|partition| before.get(*partition))).await;
             return Err(error);
         }
         self.read(&topics).await
@@ -182,24 +195,29 @@ impl<T: Target> Store<T> {
         is_ok.then_some(()).ok_or_else(failed)
     }
 
-    async fn end_sessions(&self, held: impl Iterator<Item = &Stored>) -> Result<()> {
+    /// Ends the transactions that earlier owners have left open. Where that is not allowed the server does it, within a minute.
+    async fn end_sessions(&self, held: impl Iterator<Item = &Stored>) {
         let own = self.target.sessions();
         let mut sessions: Vec<_> = held.flat_map(|stored| stored.owner.clone()).collect();
         sessions.retain(|session| !own.contains(session));
         sessions.dedup();
         if sessions.is_empty() {
-            return Ok(());
+            return;
         }
         tracing::info!("a transaction of an earlier owner holds partitions' documents: its sessions are ended");
         let sessions: Vec<_> = sessions.into_iter().map(|id| doc! {"id": id}).collect();
         let admin = Namespace::new("admin", "$cmd");
-        let command = raw(&doc! {"killSessions": sessions})?;
-        patiently(&admin, self.target.write(&admin, command)).await.map(drop)
+        let ended = async {
+            let command = raw(&doc! {"killSessions": sessions})?;
+            patiently(&admin, self.target.write(&admin, command)).await
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(reason = error.chain(), "sessions could not be ended; the server ends their transactions");
+        }
     }
 
-    async fn find(&self, ns: &Namespace, topics: &[&str]) -> Result<Vec<RawDocumentBuf>> {
-        let filter = doc! {"_id.topic": {"$in": topics.to_vec()}};
-        let command = doc! {"find": &ns.coll, "filter": filter, "readConcern": {"level": "majority"}};
+    async fn find(&self, ns: &Namespace, filter: &Document) -> Result<Vec<RawDocumentBuf>> {
+        let command = doc! {"find": &ns.coll, "filter": filter.clone(), "readConcern": {"level": "majority"}};
         let found = patiently(ns, self.target.find(ns, raw(&command)?, usize::MAX)).await?;
         Ok(found.documents)
     }

@@ -46,7 +46,7 @@ pub(super) fn starts(
     let held = held(consumer, partitions)?;
     match authority {
         None => held.iter().map(plain).collect(),
-        Some(authority) => exact(consumer, &held, authority),
+        Some(authority) => exact(consumer, held, authority),
     }
 }
 
@@ -61,9 +61,7 @@ fn held(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Re
             Offset::Offset(offset) => Some(offset),
             _ => None,
         };
-        let ends = consumer
-            .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
-            .map_err(|error| failed(format!("cannot look the ends of {partition} up"), error))?;
+        let ends = ends(consumer, &partition)?;
         Ok(Held { partition, committed, ends })
     });
     held.collect()
@@ -76,11 +74,11 @@ fn plain(held: &Held) -> Result<Start> {
 }
 
 /// Takes the partitions over at the target.
-fn exact(consumer: &BaseConsumer<Context>, held: &[Held], authority: &Authority) -> Result<Vec<Start>> {
+fn exact(consumer: &BaseConsumer<Context>, held: Vec<Held>, authority: &Authority) -> Result<Vec<Start>> {
     let stored = authority.look(held.iter().map(|held| &held.partition))?;
     whole(consumer, stored.keys())?;
     let mut starts = Vec::with_capacity(held.len());
-    for held in held {
+    for held in &held {
         // Where there is no document yet, Kafka's offset is the first one.
         let at = match stored.get(&held.partition) {
             Some(stored) => stored.offset,
@@ -89,13 +87,23 @@ fn exact(consumer: &BaseConsumer<Context>, held: &[Held], authority: &Authority)
         starts.push((held.partition.clone(), at));
     }
     let mut stored = authority.take_over(&starts)?;
-    let start = |held: &Held| {
+    let start = |mut held: Held| {
         let stored = stored.remove(&held.partition).ok_or_else(|| {
             Error::new(Kind::Transient, format!("the document of {} is not there yet", held.partition))
         })?;
-        anchored(held, stored)
+        // An owner that does not know yet that it was replaced may have gone on since the ends were looked up.
+        if stored.offset > held.ends.1 {
+            held.ends = ends(consumer, &held.partition)?;
+        }
+        anchored(&held, stored)
     };
-    held.iter().map(start).collect()
+    held.into_iter().map(start).collect()
+}
+
+fn ends(consumer: &BaseConsumer<Context>, partition: &Partition) -> Result<(i64, i64)> {
+    consumer
+        .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
+        .map_err(|error| failed(format!("cannot look the ends of {partition} up"), error))
 }
 
 /// Where to go on by the target's word.

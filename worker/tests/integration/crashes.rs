@@ -120,6 +120,33 @@ async fn worker_killed_at_any_moment_leaves_offsets_and_documents_of_one_moment_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn transaction_that_a_dead_worker_left_open_is_ended_by_the_next_owner() {
+    let pipe = Pipe::new("held").await;
+    let things = pipe.events("things", 1).await;
+    pipe.publish(&things, [insert(doc! {"_id": 1})]).await;
+    let worker = pipe.worker("");
+    pipe.until_count(&things, 1).await;
+    assert!(worker.stop().0.success());
+    // As a worker that was killed amid a transaction leaves it.
+    let mut dead = pipe.target.client().start_session().await.unwrap();
+    let owner = dead.id().get("id").unwrap().clone();
+    let id = doc! {"_id": {"topic": &things.topic, "partition": 0}};
+    pipe.positions().update_one(id.clone(), doc! {"$set": {"owner": [owner]}}).await.unwrap();
+    dead.start_transaction().await.unwrap();
+    let moves = doc! {"$set": {"offset": 99_i64}};
+    pipe.positions().update_one(id, moves).session(&mut dead).await.unwrap();
+
+    pipe.publish(&things, [insert(doc! {"_id": 2})]).await;
+    let began = Instant::now();
+    let worker = pipe.worker("");
+    pipe.until_count(&things, 2).await;
+    assert!(began.elapsed() < Duration::from_secs(30), "not only when the server ends it: {:?}", began.elapsed());
+    worker.until_log("its sessions are ended");
+    assert!(dead.commit_transaction().await.is_err());
+    assert_eq!(pipe.offsets(&things).await, [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_owner_wrote_is_not_written_again_and_a_document_that_went_back_is_followed() {
     let pipe = Pipe::new("moved").await;
     let things = pipe.events("things", 1).await;

@@ -99,3 +99,30 @@ async fn sequences_are_known_over_restarts() {
     pipe.sync(&users).await;
     assert!(worker.stop().0.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operator_says_from_where_to_go_on_while_no_worker_runs() {
+    let (pipe, users) = applied("seek", 5).await;
+    pipe.delete(&users).await;
+    pipe.create(&users.topic, 1).await;
+    pipe.publish(&users, (100..103).map(|id| insert(user(id)))).await;
+    is_refused(pipe.worker(""), &users, "offset 5");
+    let (status, said) = pipe.command(&["seek", "--topic", &users.topic, "--partition", "0", "--offset", "9"]);
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("0 to 3"), "{said}");
+    let (status, said) = pipe.command(&["seek", "--topic", &users.topic, "--beginning"]);
+    assert!(status.success() && said.contains(&format!("{}[0]: from offset 0 on", users.topic)), "{said}");
+    let worker = pipe.worker("");
+    pipe.until_count(&users, 8).await;
+
+    let (status, said) = pipe.command(&["seek", "--all", "--beginning"]);
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("stop the workers first"), "{said}");
+    assert!(worker.stop().0.success());
+    pipe.coll(&users).delete_many(doc! {}).await.unwrap();
+    let (status, said) = pipe.command(&["seek", "--all", "--beginning"]);
+    assert!(status.success(), "{said}");
+    let _worker = pipe.worker("");
+    pipe.until_count(&users, 3).await;
+    assert_eq!(pipe.offsets(&users).await, [3]);
+}

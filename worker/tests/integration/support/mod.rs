@@ -8,6 +8,7 @@ pub(crate) mod proxy;
 use std::{
     collections::BTreeMap,
     future::Future,
+    process::ExitStatus,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -225,6 +226,11 @@ impl Pipe {
     /// Starts a worker of this pipeline; `extra` is more configuration.
     pub(crate) fn worker(&self, extra: &str) -> Worker {
         Worker::start(self, self.dir.path(), extra)
+    }
+
+    /// Runs one of the worker's commands to its end; gives the exit status and what it said.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        process::command(self, self.dir.path(), arguments)
     }
 
     pub(crate) fn coll(&self, events: &Events) -> Collection<Document> {
