@@ -107,8 +107,9 @@ impl Control {
             self.copied().remove(&place);
             return Ok(());
         };
-        let copied = serde_json::from_slice(value)
-            .map_err(|error| Error::caused(Kind::Invariant, format!("the control topic's {key} cannot be read"), error))?;
+        let copied = serde_json::from_slice(value).map_err(|error| {
+            Error::caused(Kind::Invariant, format!("the control topic's {key} cannot be read"), error)
+        })?;
         self.copied().insert(place, copied);
         Ok(())
     }
@@ -151,14 +152,20 @@ impl Control {
         if repairs.is_empty() {
             return Ok(());
         }
-        tracing::warn!(documents = repairs.len(), "documents are missing at the target or differ; they are asked for anew");
+        tracing::warn!(
+            documents = repairs.len(),
+            "documents are missing at the target or differ; they are asked for anew"
+        );
         let requests = repairs.iter().map(request).collect::<Result<Vec<_>>>()?;
         let producer = self.asks()?;
         let sent = requests.iter().map(async |(key, value)| {
             let record = FutureRecord::to(&self.inner.topic).partition(0).key(key).payload(value);
             producer.send(record, REQUEST_TIMEOUT).await.map_err(|(error, _)| error)
         });
-        try_join_all(sent).await.map(drop).map_err(|error| kafka::failed("a repair could not be asked for", error))
+        try_join_all(sent)
+            .await
+            .map(drop)
+            .map_err(|error| kafka::failed("a repair could not be asked for", error))
     }
 
     fn looks(&self) -> Result<Arc<BaseConsumer<kafka::Context>>> {

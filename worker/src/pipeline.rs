@@ -215,7 +215,8 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 /// The first that cannot be reached or refuses.
 pub async fn connect(config: &Config) -> Result<Vec<String>> {
     let (_, server) = target::connect(config).await?;
-    let way = if target::is_exact(config.worker.delivery, &server)? { "exactly once" } else { "at least once" };
+    let way =
+        if target::is_exact(config.worker.delivery, &server)? { "exactly once" } else { "at least once" };
     reach(config).await?;
     Ok(vec![
         format!("target: MongoDB {} reached, to be written {way}", server.version),

@@ -26,7 +26,8 @@ use crate::{
 pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
     let (client, server) = target::connect(config).await?;
     if !target::is_exact(config.worker.delivery, &server)? {
-        let context = "in plain mode Kafka holds the offsets: set them with kafka-consumer-groups --reset-offsets";
+        let context =
+            "in plain mode Kafka holds the offsets: set them with kafka-consumer-groups --reset-offsets";
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let asks = Arc::new(Group::new(config));
@@ -41,7 +42,8 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
     for topic in topics(&store, seek).await? {
         let name = topic.clone();
         let ends = blocking(&asks, move |asks| asks.ends(&name)).await?;
-        let partitions = ends.into_iter().filter(|(number, _)| seek.partition.is_none_or(|only| only == *number));
+        let partitions =
+            ends.into_iter().filter(|(number, _)| seek.partition.is_none_or(|only| only == *number));
         let before = lines.len();
         for (number, (low, high)) in partitions {
             let partition = Partition { topic: topic.as_str().into(), number };

@@ -85,7 +85,10 @@ mod tests {
         };
         let (standalone, set, sharded) = (server(None, false), server(Some("rs"), false), server(None, true));
         for cluster in [&set, &sharded] {
-            assert!(is_exact(Delivery::Auto, cluster).unwrap() && is_exact(Delivery::ExactlyOnce, cluster).unwrap());
+            assert!(
+                is_exact(Delivery::Auto, cluster).unwrap()
+                    && is_exact(Delivery::ExactlyOnce, cluster).unwrap()
+            );
             assert!(!is_exact(Delivery::AtLeastOnce, cluster).unwrap());
         }
         assert!(!is_exact(Delivery::Auto, &standalone).unwrap());

@@ -80,12 +80,7 @@ struct Tally {
 
 impl<T: Target> Exact<T> {
     /// What transactions need.
-    pub fn new(
-        config: &Config,
-        store: Store<T>,
-        control: Control,
-        [target, kafka]: [Condition; 2],
-    ) -> Self {
+    pub fn new(config: &Config, store: Store<T>, control: Control, [target, kafka]: [Condition; 2]) -> Self {
         Self { store, control, waits: Waits::new(config), target, kafka }
     }
 }
@@ -244,7 +239,9 @@ impl<T: Target> Exact<T> {
     async fn look_again(&self, ready: &Ready<'_>, progress: &mut Progress) -> Result<()> {
         let topics: BTreeSet<_> = ready.taken.iter().map(|taken| &*taken.partition.topic).collect();
         let topics: Vec<_> = topics.into_iter().collect();
-        let stored = until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topics)).await?;
+        let stored =
+            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topics))
+                .await?;
         for (lane, taken) in progress.lanes.iter_mut().zip(ready.taken) {
             let (partition, here) = (&taken.partition, lane.known.offset);
             match stored.get(partition) {
@@ -257,7 +254,8 @@ impl<T: Target> Exact<T> {
                 }
                 other => {
                     let there = other.map(|stored| stored.offset);
-                    let context = format!("the document of {partition} stood at {here} and was moved to {there:?}");
+                    let context =
+                        format!("the document of {partition} stood at {here} and was moved to {there:?}");
                     return Err(Error::new(Kind::Fenced, context));
                 }
             }
@@ -368,7 +366,8 @@ impl Ready<'_> {
         let place = |event: &open::Event<'_>| (event.place.lane, event.place.record);
         let end = self.events.events.partition_point(|event| place(event) < (lane, range.end));
         let mut events = self.events.events[..end].iter().rev();
-        let here = events.by_ref().take_while(|event| event.place.lane == lane && event.place.record >= range.start);
+        let here =
+            events.by_ref().take_while(|event| event.place.lane == lane && event.place.record >= range.start);
         here.filter_map(|event| event.change.cluster_time).next()
     }
 }
@@ -401,3 +400,6 @@ impl Judge for Expects<'_> {
         Ok(records.iter().copied().filter(|record| self.is_copied(*record)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,7 +75,9 @@ pub(super) struct Selected<'s> {
 /// Chooses.
 pub(super) fn select<'s>(shaped: &'s Shaped<'_>, choice: &Choice<'_>) -> Selected<'s> {
     let mut selecting = Selecting { choice, selected: Selected::default(), now: HashMap::new() };
-    for shape in shaped.entries().filter(|shape| choice.ranges[shape.place.lane].contains(&shape.place.record)) {
+    for shape in
+        shaped.entries().filter(|shape| choice.ranges[shape.place.lane].contains(&shape.place.record))
+    {
         selecting.add(&shape);
     }
     selecting.finish()
@@ -119,7 +121,12 @@ impl<'s> Selecting<'_, 's> {
             Change::Image(document) if inserts => Change::Insert(document),
             change => change,
         };
-        self.selected.records.push(Record { namespace: shape.namespace, key: shape.key, id: shape.id, change });
+        self.selected.records.push(Record {
+            namespace: shape.namespace,
+            key: shape.key,
+            id: shape.id,
+            change,
+        });
         self.selected.places.push(shape.place);
     }
 

@@ -18,7 +18,11 @@ use common::{
 use super::portion::Progress;
 use crate::{
     checkpoint::Origin,
-    consume::{Group, intake::{Partition, Taken}, record::Record},
+    consume::{
+        Group,
+        intake::{Partition, Taken},
+        record::Record,
+    },
     decode,
 };
 
@@ -92,7 +96,8 @@ impl Waits {
             let committed = group.committed(&topic, ends.keys().copied())?;
             Ok((ends, committed))
         });
-        let asked = asked.await.map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?;
+        let asked =
+            asked.await.map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?;
         let (ends, committed) = match asked {
             Ok(asked) => asked,
             // Kafka is away: it is waited on.
@@ -108,10 +113,15 @@ impl Waits {
             return Ok(());
         }
         tracing::warn!(%partition, offset, "a record still waits for a value that another document holds in a unique index");
-        let is_over = ends.iter().filter(|(number, _)| **number != partition.number).all(|(number, (low, high))| {
-            let is_passed = low == high || committed.get(number).is_some_and(|at| at >= high);
-            is_passed || is_behind(&wait, others.get(&Partition { topic: partition.topic.clone(), number: *number }))
-        });
+        let is_over =
+            ends.iter().filter(|(number, _)| **number != partition.number).all(|(number, (low, high))| {
+                let is_passed = low == high || committed.get(number).is_some_and(|at| at >= high);
+                is_passed
+                    || is_behind(
+                        &wait,
+                        others.get(&Partition { topic: partition.topic.clone(), number: *number }),
+                    )
+            });
         if !is_over {
             return Ok(());
         }

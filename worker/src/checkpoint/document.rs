@@ -74,11 +74,17 @@ pub(super) fn parse(document: &Document) -> Result<(Partition, Stored)> {
             delivered.admit(&Sequence { slice, epoch, number });
         }
         let sequence = |text: &Bson| text.as_str().map(str::to_owned);
-        let anchor = document.get("anchor").map(|text| Anchor { offset: offset - 1, sequence: sequence(text) });
+        let anchor =
+            document.get("anchor").map(|text| Anchor { offset: offset - 1, sequence: sequence(text) });
         let owner = document.get_array("owner").cloned().unwrap_or_default();
-        Some((partition, Stored { offset, delivered, anchor, marks: Marks::default(), repairs: Vec::new(), owner }))
+        Some((
+            partition,
+            Stored { offset, delivered, anchor, marks: Marks::default(), repairs: Vec::new(), owner },
+        ))
     };
-    read().ok_or_else(|| Error::new(Kind::Invariant, "a partition's document in the target's database `oplogue` is damaged"))
+    read().ok_or_else(|| {
+        Error::new(Kind::Invariant, "a partition's document in the target's database `oplogue` is damaged")
+    })
 }
 
 /// An integer of either size: people edit with shells that write doubles.

@@ -191,9 +191,10 @@ pub(super) struct Read<'d> {
 
 /// Reads a mark's document.
 pub(super) fn parse(bytes: &[u8]) -> Result<Read<'_>> {
-    read(bytes).ok().flatten().ok_or_else(|| {
-        Error::new(Kind::Invariant, "a mark in the target's database `oplogue` is damaged")
-    })
+    read(bytes)
+        .ok()
+        .flatten()
+        .ok_or_else(|| Error::new(Kind::Invariant, "a mark in the target's database `oplogue` is damaged"))
 }
 
 fn read(bytes: &[u8]) -> Result<Option<Read<'_>>, common::raw::Error> {
@@ -269,7 +270,8 @@ mod tests {
         let off = Change { mark: None, ..change };
         assert!(set("p.keys", &[off.clone()]).is_none());
         let command = bson::Document::from_reader(&*cleared("p.keys", &[off]).unwrap()).unwrap();
-        let filter = command.get_array("deletes").unwrap()[0].as_document().unwrap().get_document("q").unwrap();
+        let filter =
+            command.get_array("deletes").unwrap()[0].as_document().unwrap().get_document("q").unwrap();
         assert_eq!(filter, statement.get_document("q").unwrap());
     }
 

@@ -128,8 +128,9 @@ impl<T: Target> Store<T> {
     async fn matching(&self, filter: &Document) -> Result<BTreeMap<Partition, Stored>> {
         let mut all = BTreeMap::new();
         for document in self.find(&self.documents, filter).await? {
-            let document = Document::try_from(&document)
-                .map_err(|error| Error::caused(Kind::Invariant, "a partition's document is damaged", error))?;
+            let document = Document::try_from(&document).map_err(|error| {
+                Error::caused(Kind::Invariant, "a partition's document is damaged", error)
+            })?;
             all.extend([parse(&document)?]);
         }
         for document in self.find(&self.keys, filter).await? {
@@ -167,7 +168,8 @@ impl<T: Target> Store<T> {
     /// # Errors
     /// Whatever the target says.
     pub async fn seek(&self, partition: &Partition, offset: i64) -> Result<()> {
-        let update = doc! {"$set": {"offset": offset, "sequences": {}}, "$unset": {"anchor": "", "clusterTime": ""}};
+        let update =
+            doc! {"$set": {"offset": offset, "sequences": {}}, "$unset": {"anchor": "", "clusterTime": ""}};
         let statement = doc! {"q": {"_id": id(partition)}, "u": update, "upsert": true};
         self.update(vec![statement]).await
     }
@@ -191,7 +193,9 @@ impl<T: Target> Store<T> {
         let reply = Document::from_reader(&*reply)
             .map_err(|error| Error::caused(Kind::Invariant, "the target's reply cannot be read", error))?;
         let is_ok = !reply.contains_key("writeErrors") && !reply.contains_key("writeConcernError");
-        let failed = || Error::new(Kind::Transient, format!("not every document of {} could be written", self.documents));
+        let failed = || {
+            Error::new(Kind::Transient, format!("not every document of {} could be written", self.documents))
+        };
         is_ok.then_some(()).ok_or_else(failed)
     }
 
@@ -204,7 +208,9 @@ impl<T: Target> Store<T> {
         if sessions.is_empty() {
             return;
         }
-        tracing::info!("a transaction of an earlier owner holds partitions' documents: its sessions are ended");
+        tracing::info!(
+            "a transaction of an earlier owner holds partitions' documents: its sessions are ended"
+        );
         let sessions: Vec<_> = sessions.into_iter().map(|id| doc! {"id": id}).collect();
         let admin = Namespace::new("admin", "$cmd");
         let ended = async {
@@ -212,7 +218,10 @@ impl<T: Target> Store<T> {
             patiently(&admin, self.target.write(&admin, command)).await
         };
         if let Err(error) = ended.await {
-            tracing::warn!(reason = error.chain(), "sessions could not be ended; the server ends their transactions");
+            tracing::warn!(
+                reason = error.chain(),
+                "sessions could not be ended; the server ends their transactions"
+            );
         }
     }
 

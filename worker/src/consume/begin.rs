@@ -179,7 +179,8 @@ mod tests {
         let partition = Partition { topic: "t".into(), number: 3 };
         let anchor = Anchor { offset: 6, sequence: Some("rs0/0/5".to_owned()) };
         let stored = || Stored { anchor: Some(anchor.clone()), ..Stored::at(7) };
-        let start = |stored, ends| anchored(&Held { partition: partition.clone(), committed: Some(2), ends }, stored);
+        let start =
+            |stored, ends| anchored(&Held { partition: partition.clone(), committed: Some(2), ends }, stored);
         let early = start(stored(), (0, 9)).unwrap();
         assert_eq!((early.at, early.anchor, early.committed), (6, Some(anchor.clone()), Some(2)));
         let removed = start(stored(), (7, 9)).unwrap();

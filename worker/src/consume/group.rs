@@ -51,7 +51,8 @@ impl Group {
     pub fn ends(&self, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
         let client = self.client()?;
         let what = || format!("cannot look the ends of {topic} up");
-        let metadata = client.fetch_metadata(Some(topic), REQUEST_TIMEOUT).map_err(|error| failed(what(), error))?;
+        let metadata =
+            client.fetch_metadata(Some(topic), REQUEST_TIMEOUT).map_err(|error| failed(what(), error))?;
         let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
         if partitions.is_empty() {
             return Err(Error::new(Kind::Misconfigured, format!("there is no topic {topic}")));
@@ -65,7 +66,11 @@ impl Group {
     ///
     /// # Errors
     /// Transient when the brokers do not answer.
-    pub fn committed(&self, topic: &str, partitions: impl Iterator<Item = i32>) -> Result<BTreeMap<i32, i64>> {
+    pub fn committed(
+        &self,
+        topic: &str,
+        partitions: impl Iterator<Item = i32>,
+    ) -> Result<BTreeMap<i32, i64>> {
         let wanted: TopicPartitionList =
             partitions.map(|number| (topic.to_owned(), number, Offset::Invalid)).collect();
         let committed = self.client()?.committed_offsets(wanted, REQUEST_TIMEOUT);
@@ -81,6 +86,11 @@ impl Group {
     pub fn members(&self) -> Result<usize> {
         let list = self.client()?.fetch_group_list(Some(&self.name), REQUEST_TIMEOUT);
         let list = list.map_err(|error| failed("cannot ask for the group's members", error))?;
-        Ok(list.groups().iter().filter(|group| group.name() == self.name).map(|group| group.members().len()).sum())
+        Ok(list
+            .groups()
+            .iter()
+            .filter(|group| group.name() == self.name)
+            .map(|group| group.members().len())
+            .sum())
     }
 }

@@ -173,7 +173,10 @@ mod tests {
         assert_eq!(with("1/3").spans(), 3);
         assert!(with("2/3").goes_on() && with("2/3").spans() == 1);
         for text in ["0/3", "4/3", "x", "1"] {
-            assert_eq!((with(text).spans(), with(text).goes_on(), with(text).part.is_some()), (1, false, true));
+            assert_eq!(
+                (with(text).spans(), with(text).goes_on(), with(text).part.is_some()),
+                (1, false, true)
+            );
         }
     }
 }

@@ -119,15 +119,17 @@ impl Target for Deployment {
     }
 
     async fn begin(&self) -> Result<Open, Trouble> {
-        let failed =
-            |error: DriverError| Trouble::Failed(mongo::failed("cannot begin a transaction at the target", error));
+        let failed = |error: DriverError| {
+            Trouble::Failed(mongo::failed("cannot begin a transaction at the target", error))
+        };
         let mut session = match self.sessions.take() {
             Some(session) => session,
             None => self.client.start_session().causal_consistency(false).await.map_err(failed)?,
         };
         // One that was dropped amid a transaction is still in it; in any other state this is refused without asking anybody.
         drop(timeout(ABORT_WITHIN, session.abort_transaction()).await);
-        let mut open = Open { client: self.client.clone(), session: Some(session), home: self.sessions.clone() };
+        let mut open =
+            Open { client: self.client.clone(), session: Some(session), home: self.sessions.clone() };
         // What is read was committed by whomever, and is not rolled back once this commit has its majority.
         let options = TransactionOptions::builder()
             .read_concern(ReadConcern::local())
@@ -149,7 +151,12 @@ impl Transaction for Open {
         encoded(&reply.map_err(|error| trouble(ns, &error))?)
     }
 
-    async fn find(&mut self, ns: &Namespace, command: RawDocumentBuf, budget: usize) -> Result<Found, Trouble> {
+    async fn find(
+        &mut self,
+        ns: &Namespace,
+        command: RawDocumentBuf,
+        budget: usize,
+    ) -> Result<Found, Trouble> {
         let failed = |error| trouble(ns, &error);
         let database = self.client.database(&ns.db);
         let session = self.session();
@@ -168,8 +175,13 @@ impl Transaction for Open {
         let Err(error) = self.session().commit_transaction().await else { return Ok(()) };
         let is_unknown = error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT);
         let is_transient = error.contains_label(TRANSIENT_TRANSACTION_ERROR);
-        let error = Error::caused(Kind::Transient, "the target did not confirm the transaction", Reason::of(&error));
-        if is_unknown && !is_transient { Err(Unfinished::Unknown(error)) } else { Err(Unfinished::Gone(error)) }
+        let error =
+            Error::caused(Kind::Transient, "the target did not confirm the transaction", Reason::of(&error));
+        if is_unknown && !is_transient {
+            Err(Unfinished::Unknown(error))
+        } else {
+            Err(Unfinished::Gone(error))
+        }
     }
 
     async fn abort(&mut self) {
@@ -204,7 +216,7 @@ impl Reading {
 }
 
 fn encoded(reply: &bson::Document) -> Result<Vec<u8>, Trouble> {
-    reply
-        .to_vec()
-        .map_err(|error| Trouble::Failed(Error::caused(Kind::Invariant, "a reply does not encode again", error)))
+    reply.to_vec().map_err(|error| {
+        Trouble::Failed(Error::caused(Kind::Invariant, "a reply does not encode again", error))
+    })
 }

@@ -29,8 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     FIRST_PAUSE, LONGEST_PAUSE, Run, Sink, Written,
     again::failed,
-    bases,
-    reason,
+    bases, reason,
     send::silent,
     target::{Target, Transaction, Trouble, Unfinished, misconfigured},
     unreadable,
@@ -134,7 +133,9 @@ impl<T: Target> Sink<T> {
                 self.attempt(store, attempt, judge).await
             };
             match timeout(PATIENCE, tried).await.unwrap_or_else(|_| Err(silent(PATIENCE))) {
-                Err(error) if error.kind == ErrorKind::Transient && is_divisible && began.elapsed() > LONG => {
+                Err(error)
+                    if error.kind == ErrorKind::Transient && is_divisible && began.elapsed() > LONG =>
+                {
                     self.condition.not_ready(error.chain());
                     Ok(Err(Lesson::Fewer))
                 }
@@ -151,8 +152,10 @@ impl<T: Target> Sink<T> {
         attempt: Attempt<'_, '_>,
         judge: &impl Judge,
     ) -> Result<Result<Written, Lesson>> {
-        let transaction = self.target.begin().await.map_err(|trouble| failed_whole(store.documents(), trouble))?;
-        let mut filling = Filling { sink: self, store, attempt, judge, transaction, written: Written::default() };
+        let transaction =
+            self.target.begin().await.map_err(|trouble| failed_whole(store.documents(), trouble))?;
+        let mut filling =
+            Filling { sink: self, store, attempt, judge, transaction, written: Written::default() };
         match filling.fill().await {
             Ok(()) => {
                 filling.commit().await?;
@@ -249,8 +252,9 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
                 Err(Trouble::Failed(error)) => return Err(error.into()),
                 Err(Trouble::Refused(fault)) => return Err(self.refused(ns, group, sent, fault).await),
             };
-            let reply =
-                Document::new(&reply).and_then(|reply| Reply::parse(reply, group.kind)).map_err(unreadable)?;
+            let reply = Document::new(&reply)
+                .and_then(|reply| Reply::parse(reply, group.kind))
+                .map_err(unreadable)?;
             if let Some(failure) = reply.failures.first() {
                 let to_blame = failed(sent, group.kind, failure.index);
                 let to_blame = to_blame.ok_or_else(|| unexpected(ns, failure.fault))?;
@@ -308,7 +312,8 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
             }
             let now = Group { kind: group.kind, namespace: group.namespace, statements: left };
             let rewritten = rewrite(now, |key| bases.get(key));
-            let (unfit, gone): (Vec<_>, Vec<_>) = rewritten.repairs.into_iter().partition(|r| r.why.is_some());
+            let (unfit, gone): (Vec<_>, Vec<_>) =
+                rewritten.repairs.into_iter().partition(|r| r.why.is_some());
             let gone: Vec<_> = gone.iter().map(|repair| self.first_of(&repair.statement)).collect();
             self.missed(group.namespace, &gone).await?;
             if let Some((repair, why)) = unfit.first().and_then(|repair| Some((repair, repair.why?))) {
@@ -320,7 +325,12 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
         Ok(())
     }
 
-    async fn read(&mut self, ns: &Namespace, command: Vec<u8>, budget: usize) -> Result<super::target::Found> {
+    async fn read(
+        &mut self,
+        ns: &Namespace,
+        command: Vec<u8>,
+        budget: usize,
+    ) -> Result<super::target::Found> {
         let found = self.transaction.find(ns, raw(command)?, budget).await;
         found.map_err(|trouble| failed_whole(ns, trouble))
     }
@@ -368,7 +378,10 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
                 Ok(()) => return Ok(()),
                 Err(Unfinished::Gone(error)) => return Err(error),
                 Err(Unfinished::Unknown(error)) => {
-                    tracing::debug!(reason = error.chain(), "whether the target has committed is not known; it is asked again");
+                    tracing::debug!(
+                        reason = error.chain(),
+                        "whether the target has committed is not known; it is asked again"
+                    );
                     tokio::time::sleep(backoff.next().unwrap_or(Duration::ZERO)).await;
                 }
             }
@@ -397,3 +410,6 @@ fn raw(body: Vec<u8>) -> Result<RawDocumentBuf> {
     RawDocumentBuf::from_bytes(body)
         .map_err(|error| Error::caused(ErrorKind::Invariant, "a command's body is no BSON", error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ mod carry;
 mod deployment;
 mod exact;
 mod reason;
+#[cfg(test)]
+pub(crate) mod script;
 mod send;
 pub mod target;
 mod write;

@@ -102,7 +102,11 @@ async fn worker_killed_at_any_moment_leaves_offsets_and_documents_of_one_moment_
             pipe.offsets(&things).await.iter().sum::<i64>() > (before + 40).min(total - 1)
         })
         .await;
-        assert!(began.elapsed() < DEADLINE / 2, "what a killed worker left open holds the next one up: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < DEADLINE / 2,
+            "what a killed worker left open holds the next one up: {:?}",
+            began.elapsed()
+        );
         tokio::time::sleep(Duration::from_millis(u64::from(kill * 37 % 100))).await;
         worker.kill();
         let (documents, positions) = pipe.at_once(&things).await;
@@ -116,7 +120,8 @@ async fn worker_killed_at_any_moment_leaves_offsets_and_documents_of_one_moment_
     assert_eq!(counters(&documents), expected(&history, &positions));
     assert_eq!(counters(&documents), (0..DOCUMENTS).map(|id| (id, ROUNDS - 1)).collect());
     assert_eq!(worker.metric("oplogue_worker_dead_letters_total"), 0.0);
-    until("Kafka follows", async || pipe.committed(&things).into_iter().flatten().sum::<i64>() == total).await;
+    until("Kafka follows", async || pipe.committed(&things).into_iter().flatten().sum::<i64>() == total)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +145,11 @@ async fn transaction_that_a_dead_worker_left_open_is_ended_by_the_next_owner() {
     let began = Instant::now();
     let worker = pipe.worker("");
     pipe.until_count(&things, 2).await;
-    assert!(began.elapsed() < Duration::from_secs(30), "not only when the server ends it: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "not only when the server ends it: {:?}",
+        began.elapsed()
+    );
     worker.until_log("its sessions are ended");
     assert!(dead.commit_transaction().await.is_err());
     assert_eq!(pipe.offsets(&things).await, [2]);

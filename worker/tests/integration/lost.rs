@@ -107,7 +107,8 @@ async fn operator_says_from_where_to_go_on_while_no_worker_runs() {
     pipe.create(&users.topic, 1).await;
     pipe.publish(&users, (100..103).map(|id| insert(user(id)))).await;
     is_refused(pipe.worker(""), &users, "offset 5");
-    let (status, said) = pipe.command(&["seek", "--topic", &users.topic, "--partition", "0", "--offset", "9"]);
+    let (status, said) =
+        pipe.command(&["seek", "--topic", &users.topic, "--partition", "0", "--offset", "9"]);
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("0 to 3"), "{said}");
     let (status, said) = pipe.command(&["seek", "--topic", &users.topic, "--beginning"]);

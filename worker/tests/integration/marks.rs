@@ -11,7 +11,8 @@ fn set(id: i32, n: i32) -> Document {
 
 /// Says that everything up to now was copied.
 async fn copied(pipe: &Pipe, things: &Events) {
-    let value = format!(r#"{{"ns":"{}","epoch":1,"sequence":{},"clusterTime":"7.1"}}"#, things.ns, pipe.published());
+    let value =
+        format!(r#"{{"ns":"{}","epoch":1,"sequence":{},"clusterTime":"7.1"}}"#, things.ns, pipe.published());
     pipe.control(&format!("copied/rs0/{}", things.ns), &value).await;
 }
 
@@ -42,8 +43,10 @@ async fn delta_behind_the_copy_that_finds_no_document_asks_for_a_repair_and_wait
     let (key, value) = asked.iter().find(|(_, value)| value.contains("\"7\"")).unwrap();
     assert!(key.starts_with("repair/rs0/") && key.len() == "repair/rs0/".len() + 64, "{key}");
     let number = pipe.published() - 1;
-    let wanted =
-        format!(r#"{{"ns":"{}","key":{{"_id":{{"$numberInt":"7"}}}},"epoch":1,"sequence":{number}}}"#, things.ns);
+    let wanted = format!(
+        r#"{{"ns":"{}","key":{{"_id":{{"$numberInt":"7"}}}},"epoch":1,"sequence":{number}}}"#,
+        things.ns
+    );
     assert_eq!(value, &wanted);
     let mark = pipe.marks().find_one(doc! {"_id.key": 7}).await.unwrap().unwrap();
     let id = doc! {"topic": &things.topic, "partition": 0, "ns": things.ns.to_string(), "key": 7};
@@ -55,7 +58,11 @@ async fn delta_behind_the_copy_that_finds_no_document_asks_for_a_repair_and_wait
     let again = requests(&pipe, 4, 2);
     assert!(again.contains(&(key.clone(), value.clone())), "{again:?}");
 
-    pipe.publish(&things, [set(7, 3), insert(doc! {"_id": 7, "n": 3, "from": "source"}), set(7, 4), delete(8)]).await;
+    pipe.publish(
+        &things,
+        [set(7, 3), insert(doc! {"_id": 7, "n": 3, "from": "source"}), set(7, 4), delete(8)],
+    )
+    .await;
     pipe.until_is(&things, 7, &doc! {"_id": 7, "n": 4, "from": "source"}).await;
     until("no mark is left", async || marks(&pipe).await.is_empty()).await;
     pipe.until_is(&things, 1, &doc! {"_id": 1, "n": 1}).await;

@@ -169,9 +169,17 @@ fn anchor_must_come_first_and_is_not_applied_again() {
     let (mut intake, _) = intake(0);
     let anchored = || Start { at: 7, anchor: Some(Anchor { offset: 7, sequence: None }), ..start(0) };
     let id = intake.assign(anchored());
-    assert_eq!(intake.uncommitted([id].into_iter()), [(partition(0), 8)], "Kafka is told where the target stands");
+    assert_eq!(
+        intake.uncommitted([id].into_iter()),
+        [(partition(0), 8)],
+        "Kafka is told where the target stands"
+    );
     intake.passed(id, 20);
-    assert_eq!(intake.uncommitted([id].into_iter()), [(partition(0), 8)], "nothing is passed before the anchor came");
+    assert_eq!(
+        intake.uncommitted([id].into_iter()),
+        [(partition(0), 8)],
+        "nothing is passed before the anchor came"
+    );
     push(&mut intake, id, 7..10);
     assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![8, 9])]);
 

@@ -25,8 +25,8 @@ use common::{
 };
 use mongodb::{Client, Collection, Database};
 use rdkafka::{
-    admin::{AdminClient, AdminOptions},
     ClientConfig, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
     consumer::{BaseConsumer, Consumer},
     message::{Header, Headers, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},

@@ -22,7 +22,10 @@ impl Pipe {
 
     /// A partition's document.
     pub(crate) async fn position(&self, events: &Events, partition: i32) -> Option<Document> {
-        self.positions().find_one(doc! {"_id": {"topic": &events.topic, "partition": partition}}).await.unwrap()
+        self.positions()
+            .find_one(doc! {"_id": {"topic": &events.topic, "partition": partition}})
+            .await
+            .unwrap()
     }
 
     /// The offset in each partition's document; -1 where there is none.
