@@ -196,22 +196,13 @@ impl Control {
     }
 }
 
-/// Whether text can name the document, as a request has to.
-#[must_use]
-pub fn can_be_asked_for(key: &[u8]) -> bool {
-    text(key).is_ok()
-}
-
 fn request(repair: &Repair) -> Result<(String, String)> {
     let text = text(&repair.key)?;
     let mut digest = Sha256::new();
     digest.update(repair.ns.to_string());
     digest.update([0]);
     digest.update(&text);
-    let mut key = format!("{REPAIR_PREFIX}{}/", repair.origin.slice);
-    for byte in digest.finalize() {
-        write!(key, "{byte:02x}").expect("writing to a String does not fail");
-    }
+    let key = format!("{REPAIR_PREFIX}{}/{}", repair.origin.slice, hex(&digest.finalize()));
     let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
     let document = RawValue::from_string(text).map_err(unfit)?;
     let (epoch, sequence) = (repair.origin.epoch, repair.origin.number);
@@ -219,12 +210,23 @@ fn request(repair: &Repair) -> Result<(String, String)> {
     Ok((key, serde_json::to_string(&request).map_err(unfit)?))
 }
 
+/// `{"_id": …}` as canonical Extended JSON, or `{"bson": "<hex>"}` of the same where that is not exact.
 fn text(key: &[u8]) -> Result<String> {
-    let unfit = || Error::new(Kind::Invariant, "a document's key has no text");
+    let unfit = |error| Error::caused(Kind::Invariant, "a document's key is damaged", error);
+    let document = Document::new(key).map_err(unfit)?;
     let mut text = Vec::new();
-    let document = Document::new(key).map_err(|_| unfit())?;
-    encode::document(document, &mut text).map_err(|_| unfit())?;
-    String::from_utf8(text).map_err(|_| unfit())
+    match encode::document(document, &mut text).map(|()| String::from_utf8(text)) {
+        Ok(Ok(text)) => Ok(text),
+        _ => Ok(format!(r#"{{"bson":"{}"}}"#, hex(key))),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a String does not fail");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -261,6 +263,13 @@ mod tests {
         assert_eq!(value, r#"{"ns":"db.coll","key":{"_id":{"$numberInt":"5"}},"epoch":0,"sequence":456}"#);
         let digest = key.strip_prefix("repair/rs0/").unwrap();
         let wanted = Sha256::digest(b"db.coll\0{\"_id\":{\"$numberInt\":\"5\"}}");
-        assert_eq!(digest, wanted.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(digest, hex(&wanted));
+    }
+
+    #[test]
+    fn key_without_an_exact_text_is_asked_for_by_its_bytes() {
+        // Of a NaN with a payload no text gives the same bytes back.
+        let key = doc! {"_id": f64::from_bits(0x7ff8_0000_0000_0001)}.to_vec().unwrap();
+        assert_eq!(text(&key).unwrap(), format!(r#"{{"bson":"{}"}}"#, hex(&key)));
     }
 }

@@ -24,8 +24,9 @@ use common::{
     headers::Sequence,
     namespace::Namespace,
     retry::{Backoff, retry_with},
-    telemetry::health::Condition,
+    telemetry::{health::Condition, names},
 };
+use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -40,7 +41,7 @@ use super::{
 use crate::{
     checkpoint::{Advance, Change, Mark, Repair, Store, key_document, sequence_of},
     consume::intake::Taken,
-    control::{Control, can_be_asked_for},
+    control::Control,
     dead_letter::Reason,
     decode,
     plan::{self, NamespaceId, Options, Refusal},
@@ -159,6 +160,7 @@ impl<T: Target> Parts<T> {
         match self.sink.in_transaction(&exact.store, attempt, &judge, is_divisible).await? {
             Ok(written) => {
                 tally.written.add(written);
+                counter!(names::WORKER_SKIPPED).increment(selected.skipped);
                 exact.ask_for_repairs(ready, &selected).await?;
                 move_on(&selected.marked, ready, advances, progress);
                 exact.waits.over(ready.taken, progress);
@@ -199,7 +201,7 @@ impl<T: Target> Parts<T> {
             Lesson::Missing(records) => {
                 for record in records {
                     let place = selected.places[record];
-                    progress.verdicts.insert(place, missing(ready, place, selected.records[record].id));
+                    progress.verdicts.extend(missing(ready, place).map(|verdict| (place, verdict)));
                 }
             }
             Lesson::Blocked(record) => {
@@ -274,6 +276,9 @@ impl<T: Target> Exact<T> {
             _ => None,
         };
         let repairs: Vec<_> = selected.marked.iter().filter_map(repair).collect();
+        for repair in &repairs {
+            counter!(names::WORKER_REPAIRS, "ns" => repair.ns.to_string()).increment(1);
+        }
         until_it_passes("ask for repairs", &self.kafka, || self.control.ask_for(&repairs)).await
     }
 }
@@ -290,16 +295,9 @@ fn refuse_malformed(plan: &plan::Plan<'_>, selected: &Selected<'_>, progress: &m
     any
 }
 
-/// What becomes of a record whose document is not there as it should be.
-fn missing(ready: &Ready<'_>, place: Place, id: common::raw::Element<'_>) -> Verdict {
-    let sequence = ready.sequence(place);
-    match sequence.filter(|_| can_be_asked_for(&key_document(&id))) {
-        Some(sequence) => Verdict::Missing(sequence.into()),
-        None => {
-            let text = "its document is missing at the target, and cannot be asked for".to_owned();
-            Verdict::Refuse(Reason { kind: "missing", text })
-        }
-    }
+/// What becomes of a record whose document is not there as it should be; one without a sequence is not expected to find any.
+fn missing(ready: &Ready<'_>, place: Place) -> Option<Verdict> {
+    ready.sequence(place).map(|sequence| Verdict::Missing(sequence.into()))
 }
 
 /// How a portion moves the documents of its lanes.
