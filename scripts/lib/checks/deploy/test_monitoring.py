@@ -123,4 +123,6 @@ NOT_SHOWN = {
     "oplogue_producer_snapshot_estimated_bytes",
     "oplogue_producer_topics_created_total",
     "oplogue_worker_rebalances_total",
+    "oplogue_worker_repairs_total",
+    "oplogue_worker_skipped_total",
 }
