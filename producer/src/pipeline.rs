@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     capture::{Batch, Origin, Stream},
+    control,
     encode::{Encoded, Encoder},
     publish::{self, Published, Session},
     pump::{Ends, Pump},
@@ -40,6 +41,8 @@ const CLIENT: &str = "oplogue-producer";
 const BATCHES_AHEAD: usize = 1;
 /// Encoded batches that wait while a transaction commits.
 const ENCODED_AHEAD: usize = 2;
+/// Requests of the control topic that wait for the pump.
+const REQUESTS_AHEAD: usize = 1000;
 /// How long the source waits for news before it answers empty, while chunks wait for the stream to advance.
 const COPYING_PATIENCE: Duration = Duration::from_millis(50);
 /// The same, when nothing waits.
@@ -101,6 +104,7 @@ async fn slice(config: &Config, context: &Context, health: &Conditions) -> Resul
 
     let (batches, batches_out) = mpsc::channel(BATCHES_AHEAD);
     let (encoded, encoded_out) = mpsc::channel(ENCODED_AHEAD);
+    let (requests, requests_out) = mpsc::channel(REQUESTS_AHEAD);
     let (is_copying, is_copying_out) = watch::channel(true);
     let stream = Stream::new(
         source.client.clone(),
@@ -109,7 +113,7 @@ async fn slice(config: &Config, context: &Context, health: &Conditions) -> Resul
         config.producer.batch_events,
         beginning.origin,
     );
-    let ends = Ends { batches: batches_out, publisher: encoded, is_copying };
+    let ends = Ends { batches: batches_out, requests: requests_out, publisher: encoded, is_copying };
     let pump =
         Pump::new(source, Encoder::new(beginning.position), routes, state.copies, ends, &config.producer);
 
@@ -124,6 +128,8 @@ async fn slice(config: &Config, context: &Context, health: &Conditions) -> Resul
     stages.spawn("pump", async move {
         tokio::select! { biased; () = token.cancelled() => Ok(()), ended = pump.run(beginning.is_first) => ended }
     });
+    let (token, followed) = (stages.token(), config.clone());
+    stages.spawn_thread("control", move || control::follow(&followed, &requests, &token));
     let most_bytes = config.producer.transaction_mib as usize * 1024 * 1024;
     stages.spawn_thread("publish", move || publish_all(&session, encoded_out, most_bytes));
     health.slice.ready();

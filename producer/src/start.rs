@@ -38,8 +38,7 @@ pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beg
         return resume(position);
     }
     let snapshot = if *start == Start::Snapshot { SnapshotState::Wanted } else { SnapshotState::Ended };
-    let mut position =
-        Position { epoch: 0, sequence: 0, cluster_time: ClusterTime::default(), token: None, snapshot };
+    let mut position = Position::before_the_first(ClusterTime::default(), snapshot);
     let origin = match start {
         Start::Snapshot | Start::Latest => {
             position.cluster_time = source.cluster_time().await?;

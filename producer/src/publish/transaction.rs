@@ -186,7 +186,11 @@ impl Session {
     ) -> Result<(), KafkaError> {
         for entry in entries {
             let out = BaseRecord::<[u8], [u8]>::to(topic).partition(POSITIONS_PARTITION);
-            self.send(out.key(entry.key.as_bytes()).payload(&entry.value))?;
+            let out = out.key(entry.key.as_bytes());
+            self.send(match &entry.value {
+                Some(value) => out.payload(value),
+                None => out,
+            })?;
         }
         Ok(())
     }
