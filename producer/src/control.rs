@@ -56,10 +56,15 @@ impl Asked {
 ///
 /// # Errors
 /// What does not pass by itself.
-pub fn follow(config: &Config, entries: &mpsc::Sender<Entry>, stop: &CancellationToken) -> Result<()> {
+pub fn follow(
+    config: &Config,
+    slice: &str,
+    entries: &mpsc::Sender<Entry>,
+    stop: &CancellationToken,
+) -> Result<()> {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
-        match follow_once(config, entries, stop) {
+        match follow_once(config, slice, entries, stop) {
             Err(error) if error.kind == Kind::Transient => {
                 let wait = backoff.next().unwrap_or(PATIENCE);
                 tracing::warn!(reason = error.chain(), ?wait, "the control topic is read anew");
@@ -71,9 +76,13 @@ pub fn follow(config: &Config, entries: &mpsc::Sender<Entry>, stop: &Cancellatio
     Ok(())
 }
 
-fn follow_once(config: &Config, entries: &mpsc::Sender<Entry>, stop: &CancellationToken) -> Result<()> {
+fn follow_once(
+    config: &Config,
+    slice: &str,
+    entries: &mpsc::Sender<Entry>,
+    stop: &CancellationToken,
+) -> Result<()> {
     let control = Topics::new(&config.kafka.topic_prefix, &config.pipeline).control();
-    let slice = &config.producer.slice;
     let hand_on =
         |entry: Entry| Asked::of(&entry.key, slice).is_none() || entries.blocking_send(entry).is_ok();
     let (there, mut follower) = open(config, &control)?;

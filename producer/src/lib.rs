@@ -5,10 +5,13 @@
 pub mod capture;
 pub mod control;
 pub mod encode;
+pub mod life;
+pub mod membership;
 pub mod pipeline;
 pub mod publish;
 pub mod pump;
 pub mod route;
+pub mod seats;
 pub mod snapshot;
 pub mod source;
 pub mod start;

@@ -22,7 +22,7 @@ pub struct View {
     events: Log,
     dead_letters: Log,
     group: BaseConsumer,
-    brokers: String,
+    writer: ClientConfig,
     pipeline: String,
 }
 
@@ -40,8 +40,8 @@ impl View {
             ledgers,
             events: Log::open(brokers),
             dead_letters,
+            writer: ClientConfig::new().set("bootstrap.servers", brokers).clone(),
             group: group.create().expect("librdkafka takes these options"),
-            brokers: brokers.to_owned(),
             pipeline: pipeline.to_owned(),
         }
     }
@@ -53,6 +53,27 @@ impl View {
     pub fn position(&mut self, key: &str) -> Result<Value, String> {
         self.ledgers.read()?;
         self.entries("positions").remove(key).ok_or_else(|| format!("no position `{key}` yet"))
+    }
+
+    /// Writes a record of the positions topic as if the producer had.
+    ///
+    /// # Panics
+    /// When Kafka does not take it.
+    pub fn write_position(&self, key: &str, value: &Value) {
+        let producer: BaseProducer = self.writer.create().expect("librdkafka takes these options");
+        let (topic, value) = (format!("oplogue.{}.positions", self.pipeline), value.to_string());
+        let record = BaseRecord::to(&topic).partition(0).key(key).payload(&value);
+        producer.send(record).map_err(|(error, _)| error).expect("the queue has room");
+        producer.flush(REQUEST_WITHIN).expect("Kafka takes a record");
+    }
+
+    /// The gaps that the control topic records, with their keys.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn gaps(&mut self) -> Result<Vec<(String, Value)>, String> {
+        self.ledgers.read()?;
+        Ok(self.entries("control").into_iter().filter(|(key, _)| key.starts_with("gap/")).collect())
     }
 
     /// The cluster time up to which everything is published.
@@ -101,8 +122,7 @@ impl View {
     /// When Kafka does not take them.
     pub fn ask(&self, entries: &[(String, Value)]) {
         let topic = format!("oplogue.{}.control", self.pipeline);
-        let config = ClientConfig::from_iter([("bootstrap.servers".to_owned(), self.brokers.clone())]);
-        let producer: BaseProducer = config.create().expect("librdkafka takes these options");
+        let producer: BaseProducer = self.writer.create().expect("librdkafka takes these options");
         for (key, value) in entries {
             let value = value.to_string();
             let record = BaseRecord::<str, str>::to(&topic).partition(0).key(key).payload(&value);

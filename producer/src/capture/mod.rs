@@ -5,10 +5,12 @@
 //! behind the last whole event handed out, so a reconnect neither repeats nor skips.
 
 mod batch;
+mod follow;
 mod split;
 mod stream;
 pub mod token;
 
 pub use batch::Batch;
+pub use follow::follow;
 pub use split::{Fragments, Place};
-pub use stream::{Origin, Stream};
+pub use stream::{Origin, Stream, only_database};

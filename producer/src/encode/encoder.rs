@@ -11,7 +11,7 @@ use common::{
     headers::Format,
     key,
     namespace::Namespace,
-    position::{CollectionCopy, Position, TOKEN_KEY, Topic},
+    position::{CollectionCopy, Gap, Position, TOKEN_KEY, Topic},
     raw::{Document, Element, Writer},
 };
 use serde::Serialize;
@@ -167,6 +167,14 @@ impl Encoder {
     pub fn announce(&mut self, key: String, value: &impl Serialize) -> Result<()> {
         self.announcements.push(entry(key, value)?);
         Ok(())
+    }
+
+    /// Records lost history for workers and operators.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn gap(&mut self, slice: &str, gap: &Gap) -> Result<()> {
+        self.announce(gap.key(slice), gap)
     }
 
     /// Withdraws a record of the control topic.

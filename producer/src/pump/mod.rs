@@ -90,6 +90,7 @@ impl Pump {
     /// A pump that goes on from the encoder's position, and from the snapshot's progress where one is under way.
     #[must_use]
     pub fn new(
+        slice: &str,
         source: Source,
         encoder: Encoder,
         routes: Routes,
@@ -103,7 +104,7 @@ impl Pump {
             source,
             encoder,
             routes,
-            slice: settings.slice.clone(),
+            slice: slice.to_owned(),
             copying: is_copying.then(|| Copying::new(copies)),
             repairs: Repairs::default(),
             requests: Requests::default(),
