@@ -12,6 +12,7 @@ mod plain;
 mod refuse;
 mod restart;
 mod share;
+mod speed;
 mod support;
 mod target;
 mod unique;
