@@ -12,7 +12,6 @@ mod plain;
 mod refuse;
 mod restart;
 mod share;
-mod speed;
 mod support;
 mod target;
 mod unique;

@@ -26,16 +26,14 @@ impl Worker {
         let (config, log) = (dir.join(format!("{number}.toml")), dir.join(format!("{number}.log")));
         std::fs::write(&config, configuration(pipe, extra)).unwrap();
         let out = File::create(&log).unwrap();
-        let child = Command::new(
-            std::env::var("OPLOGUE_TEST_WORKER").unwrap_or(env!("CARGO_BIN_EXE_worker").to_owned()),
-        )
-        .arg("--config")
-        .arg(&config)
-        .env_clear()
-        .stdout(out.try_clone().unwrap())
-        .stderr(out)
-        .spawn()
-        .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_worker"))
+            .arg("--config")
+            .arg(&config)
+            .env_clear()
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .unwrap();
         Self { child, log }
     }
 
