@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-use crate::config::Role;
+use crate::{config::Role, namespace::Namespace};
 
 /// A configuration key that is also a flag.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub struct Setting {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Do the work until told to stop.
     Run,
@@ -95,6 +95,21 @@ pub enum Action {
     Health,
     /// Write the completions of a shell.
     Completions(Shell),
+    /// Have documents copied again.
+    Snapshot(SnapshotOrder),
+}
+
+/// Which documents to copy again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotOrder {
+    /// The namespace.
+    pub ns: Namespace,
+    /// The slice that has it; the only one when not named.
+    pub slice: Option<String>,
+    /// Only these documents: `{"_id": …}` as Extended JSON.
+    pub keys: Vec<String>,
+    /// Whether to leave once it is asked for, instead of waiting for the end.
+    pub detach: bool,
 }
 
 impl Cli {
@@ -111,6 +126,12 @@ impl Cli {
             Some(("completions", completions)) => {
                 Action::Completions(*completions.get_one("shell").expect("clap requires the shell"))
             }
+            Some(("snapshot", snapshot)) => Action::Snapshot(SnapshotOrder {
+                ns: snapshot.get_one::<Namespace>("namespace").expect("clap requires the namespace").clone(),
+                slice: snapshot.get_one("slice").cloned(),
+                keys: snapshot.get_many("key").unwrap_or_default().cloned().collect(),
+                detach: snapshot.get_flag("detach"),
+            }),
             _ => Action::Run,
         };
         // Global arguments arrive with the innermost command.
@@ -142,6 +163,7 @@ pub fn command(role: Role) -> Command {
             "Ask the process that listens at telemetry.listen whether it is ready: exit status 0 if it is, else 1",
         ))
         .subcommand(completions_command())
+        .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)
 }
@@ -192,6 +214,24 @@ fn check_command(role: Role) -> Command {
     let connect = Arg::new("connect").long("connect").action(ArgAction::SetTrue).help(reached);
     let about = "Validate the configuration, show what was understood with secrets masked, and exit";
     Command::new("check").about(about).arg(connect)
+}
+
+fn snapshot_command() -> Command {
+    let namespace = Arg::new("namespace")
+        .long("namespace")
+        .value_name("DB.COLL")
+        .value_parser(value_parser!(Namespace))
+        .required(true)
+        .help("The collection");
+    let slice = Arg::new("slice").long("slice").value_name("NAME").help("The slice, where there are several");
+    let key = Arg::new("key")
+        .long("key")
+        .value_name("JSON")
+        .action(ArgAction::Append)
+        .help("Only this document, as in {\"_id\": 7}; may be repeated");
+    let detach = Arg::new("detach").long("detach").action(ArgAction::SetTrue).help("Do not wait for the end");
+    let about = "Have the running producer copy a collection, or some of its documents, again";
+    Command::new("snapshot").about(about).args([namespace, slice, key, detach])
 }
 
 fn completions_command() -> Command {
@@ -254,6 +294,19 @@ mod tests {
             assert_eq!(cli.flags, [setting]);
         }
         assert_eq!(cli(Role::Worker, "worker completions zsh").action, Action::Completions(Shell::Zsh));
+    }
+
+    #[test]
+    fn a_snapshot_names_its_namespace_and_only_a_producer_can() {
+        let action =
+            cli(Role::Producer, "producer snapshot --namespace a.b.c --key {} --key [] --detach").action;
+        let keys = vec!["{}".to_owned(), "[]".to_owned()];
+        let order = SnapshotOrder { ns: Namespace::new("a", "b.c"), slice: None, keys, detach: true };
+        assert_eq!(action, Action::Snapshot(order));
+        let fails = |role, line: &str| command(role).try_get_matches_from(line.split(' ')).is_err();
+        assert!(fails(Role::Producer, "producer snapshot"));
+        assert!(fails(Role::Producer, "producer snapshot --namespace a"));
+        assert!(fails(Role::Worker, "worker snapshot --namespace a.b"));
     }
 
     #[test]
