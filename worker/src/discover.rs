@@ -17,6 +17,8 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::targets::Targets;
+
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long to wait for one record of the control topic, and so for the shutdown.
@@ -76,6 +78,7 @@ impl Discovery {
     }
 
     fn follow(&self, config: &Config, control: &str, shutdown: &CancellationToken) -> Result<()> {
+        let targets = Targets::new(config);
         let mut follower = Follower::open(&config.kafka, control, 0)?;
         if self.found.borrow().is_empty() {
             self.condition.not_ready("the producer has announced no topic that this pipeline carries");
@@ -86,13 +89,13 @@ impl Discovery {
             if let Some((key, value)) = entry
                 && key.starts_with(TOPIC_PREFIX)
             {
-                self.announced(value.as_deref())?;
+                self.announced(value.as_deref(), &targets)?;
             }
         }
         Ok(())
     }
 
-    fn announced(&self, value: Option<&[u8]>) -> Result<()> {
+    fn announced(&self, value: Option<&[u8]>, targets: &Targets) -> Result<()> {
         // A topic that was withdrawn still holds what was published: reading goes on.
         let Some(value) = value else { return Ok(()) };
         let topic: Topic = serde_json::from_slice(value).map_err(|error| {
@@ -101,6 +104,7 @@ impl Discovery {
         if !self.filter.carries(&topic.ns) {
             return Ok(());
         }
+        targets.of(&topic.ns)?;
         if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {
             tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
             (self.wake)();

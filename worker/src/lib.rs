@@ -16,3 +16,4 @@ pub mod plan;
 pub mod sequence;
 pub mod shape;
 pub mod sink;
+pub mod targets;

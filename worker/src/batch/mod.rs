@@ -41,6 +41,7 @@ use crate::{
     plan::{NamespaceId, Options},
     shape::Rules,
     sink::{Run, Sink, Written, target::Target},
+    targets::Targets,
 };
 
 /// Everything that batches share. Cheap to clone.
@@ -52,6 +53,7 @@ struct Parts<T> {
     sink: Sink<T>,
     dead_letters: DeadLetters,
     rules: Rules,
+    targets: Targets,
     policy: Policy,
     habits: Mutex<Habits>,
     report: Report,
@@ -69,13 +71,13 @@ impl<T: Target> Batches<T> {
     /// # Errors
     /// Misconfigured when the field rules cannot be understood.
     pub fn new(config: &Config, sink: Sink<T>, dead_letters: DeadLetters) -> Result<Self> {
-        let rules = Rules::compile(&config.rules).map_err(|problems| {
+        let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
             Error::new(Kind::Misconfigured, lines.join("; "))
         })?;
         let policy = Policy { ddl: config.worker.ddl.clone(), filter: config.filter() };
-        let (habits, report) = (Mutex::default(), Report::new());
-        Ok(Self { parts: Arc::new(Parts { sink, dead_letters, rules, policy, habits, report }) })
+        let (targets, habits, report) = (Targets::new(config), Mutex::default(), Report::new());
+        Ok(Self { parts: Arc::new(Parts { sink, dead_letters, rules, targets, policy, habits, report }) })
     }
 }
 
@@ -126,11 +128,11 @@ impl<T: Target> Parts<T> {
         let began = Instant::now();
         let (opened, mut notes) = open::open(taken);
         let events = opened.events(taken, &self.policy, &mut notes);
-        let names = Names::of(&events.events, &self.rules)?;
+        let names = Names::of(&events.events, &self.rules, &self.targets)?;
         let shaped = shaped::shape(&events.events, &names);
         let inserts = self.inserts(&names.names);
         let (records, places) = shaped.records(|ns: NamespaceId| inserts[ns.0 as usize]);
-        let run = Run { records: &records, names: &names.names };
+        let run = Run { records: &records, names: &names.targets };
         let written = self.sink.carry_out(run, &Options::default()).await?;
         self.learn(&names.names, &written);
 

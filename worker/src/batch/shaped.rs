@@ -18,13 +18,17 @@ use crate::{
     identity,
     plan::{Change, NamespaceId, Record},
     shape::{self, Rules, Shaper, Unclear},
+    targets::Targets,
 };
 
 /// The namespaces of a batch, numbered as they come.
 #[derive(Debug)]
 pub(super) struct Names<'a, 's> {
     numbers: HashMap<(&'a str, &'a str), NamespaceId>,
+    /// By the source's names, which people know them by.
     pub(super) names: Vec<Namespace>,
+    /// By the target's names, under which they are written.
+    pub(super) targets: Vec<Namespace>,
     shapers: Vec<Option<&'s Shaper>>,
 }
 
@@ -64,9 +68,10 @@ pub(super) struct Shaped<'a> {
 }
 
 impl<'a, 's> Names<'a, 's> {
-    /// Numbers the namespaces and looks up their field rules.
-    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules) -> Result<Self> {
-        let mut names = Self { numbers: HashMap::new(), names: Vec::new(), shapers: Vec::new() };
+    /// Numbers the namespaces and looks up their field rules and their names at the target.
+    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules, targets: &Targets) -> Result<Self> {
+        let mut names =
+            Self { numbers: HashMap::new(), names: Vec::new(), targets: Vec::new(), shapers: Vec::new() };
         for event in events {
             let Some(ns) = event.change.ns else { continue };
             let both = (ns.db, ns.coll.unwrap_or_default());
@@ -79,6 +84,7 @@ impl<'a, 's> Names<'a, 's> {
                 .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
             let number = u32::try_from(names.names.len()).expect("a batch has few namespaces");
             names.numbers.insert(both, NamespaceId(number));
+            names.targets.push(targets.of(&ns)?);
             names.names.push(ns);
             names.shapers.push(shaper);
         }
@@ -97,7 +103,11 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
     let mut writer = Writer::new();
     for event in events {
         if let Err(unclear) = shaped.event(event, names, &mut writer) {
-            let kind = if matches!(unclear, Unclear::Ambiguous) { "ambiguous" } else { "poison" };
+            let kind = match unclear {
+                Unclear::Ambiguous => "ambiguous",
+                Unclear::Taken(_) => "collision",
+                Unclear::Malformed(_) => "poison",
+            };
             shaped.refused.push((event.place, Reason { kind, text: unclear.to_string() }));
         }
     }
