@@ -15,6 +15,7 @@ mod namespaces;
 mod outages;
 mod poison;
 mod refusals;
+mod shaping;
 mod snapshots;
 mod standby;
 mod starts;
