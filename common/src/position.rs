@@ -21,6 +21,8 @@ pub const SLICE_KEY: &str = "slice";
 pub const TOKEN_KEY: &str = "token";
 /// Prefix of the keys of [`CollectionCopy`] records.
 pub const COPY_PREFIX: &str = "copy/";
+/// Prefix of the keys of [`Gap`] records on the control topic.
+pub const GAP_PREFIX: &str = "gap/";
 /// Prefix of the keys of [`Topic`] records, in the positions topic and in the control topic.
 pub const TOPIC_PREFIX: &str = "topic/";
 
@@ -41,6 +43,22 @@ pub struct Position {
     /// Whether the slice's first snapshot has not been listed or not ended.
     #[serde(default)]
     pub snapshot: SnapshotState,
+    /// The cluster time by which the collections of the first snapshot were listed: a namespace whose first event is later
+    /// is complete from that event on. Absent where nothing was listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ClusterTime>,
+    /// The source's transaction that the last published event belongs to; the next event may belong to it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<OpenTransaction>,
+}
+
+/// A transaction of the source of which some events have been published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransaction {
+    /// Session and number, as the header `txn` says them.
+    pub id: String,
+    /// Events of it that have been published; the next one's index.
+    pub events: u32,
 }
 
 /// How far the slice's first snapshot has come.
@@ -73,6 +91,30 @@ pub struct CollectionCopy {
     pub done: bool,
 }
 
+/// History of the source that was lost: changes behind `from`, up to `to`, were never published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// The last position before the loss.
+    pub from: ClusterTime,
+    /// Where the stream goes on.
+    pub to: ClusterTime,
+    /// The policy that went on, as configured.
+    pub policy: String,
+    /// The namespaces that were carried when it happened.
+    pub namespaces: Vec<Namespace>,
+    /// When it was noticed, seconds since 1970.
+    pub recorded: u64,
+}
+
+impl Gap {
+    /// Key of this record on the control topic.
+    #[must_use]
+    pub fn key(&self, slice: &str) -> String {
+        format!("{GAP_PREFIX}{slice}/{}", self.from)
+    }
+}
+
 /// An event topic that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topic {
@@ -82,6 +124,14 @@ pub struct Topic {
     pub topic: String,
     /// Partitions that documents are spread over; partitions added from outside stay empty.
     pub partitions: u16,
+}
+
+impl Position {
+    /// A position before the first record of a history that begins behind `cluster_time`.
+    #[must_use]
+    pub const fn before_the_first(cluster_time: ClusterTime, snapshot: SnapshotState) -> Self {
+        Self { epoch: 0, sequence: 0, cluster_time, token: None, snapshot, listed: None, transaction: None }
+    }
 }
 
 impl CollectionCopy {

@@ -3,17 +3,21 @@
 //! Owns the order in which a slice's stages start and what their failure means. Guards: the slice is fenced before its position
 //! is read, so nobody can move it in between.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
-    config::{Config, Slice},
-    error::{Disposition, Kind, Result},
+    config::{Config, Slice, types::HistoryLost},
+    error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
-    mongo,
-    namespace::Filter,
-    retry::{Backoff, retry},
-    supervision::Supervisor,
-    telemetry::health::Condition,
+    retry::Backoff,
+    supervision::{Supervisor, blocking},
+    telemetry::{health::Condition, names},
     topics::Topics,
 };
 use tokio::{
@@ -23,15 +27,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    capture::{Batch, Stream},
+    capture::{Stream, follow, only_database},
+    control,
     encode::{Encoded, Encoder},
     membership,
-    pipeline::{CLIENT, blocking},
     publish::{self, Published, Session},
     pump::{Ends, Pump},
     route::Routes,
-    seats::Conditions,
-    source::Source,
+    source::{self, CLIENT, Source},
     start::{self, Beginning},
     state::State,
 };
@@ -40,15 +43,24 @@ use crate::{
 const BATCHES_AHEAD: usize = 1;
 /// Encoded batches that wait while a transaction commits.
 const ENCODED_AHEAD: usize = 2;
-/// How long the source waits for news before it answers empty, while chunks wait for the stream to advance.
-const COPYING_PATIENCE: Duration = Duration::from_millis(50);
-/// The same, when nothing waits.
-const IDLE_PATIENCE: Duration = Duration::from_secs(1);
+/// Requests of the control topic that wait for the pump.
+const REQUESTS_AHEAD: usize = 1000;
 /// A longer life than this shows that the slice works, so that the next failure is waited for briefly again.
 const STEADY: Duration = Duration::from_secs(60);
 /// A fenced producer that comes back at once would fence the new holder in turn. This long after, it knows from the group
 /// whether the slice is still its own.
 const AFTER_FENCING: Duration = membership::SESSION_TIMEOUT;
+
+/// What a slice tells about itself.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    /// The source is reached.
+    pub source: Condition,
+    /// Somebody works on the slice as far as it is this producer's business.
+    pub slice: Condition,
+    /// The brokers are reached.
+    pub kafka: Condition,
+}
 
 /// What a slice needs to live.
 pub struct Life {
@@ -58,8 +70,6 @@ pub struct Life {
     pub slice: Slice,
     /// What it tells about itself.
     pub conditions: Conditions,
-    /// Holds while the brokers are reached.
-    pub kafka: Condition,
     /// Cancelled when the slice is to be let go.
     pub stop: CancellationToken,
 }
@@ -71,16 +81,18 @@ impl Life {
     /// Whatever no retry can help with.
     pub async fn run(&self) -> Result<()> {
         let mut backoff = Backoff::default();
+        let lost = Arc::new(AtomicBool::new(false));
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
-            let Err(error) = self.once().await else { break };
+            let Err(error) = self.once(&lost).await else { break };
+            let error = self.judge(error, &lost);
             if !matches!(error.kind.disposition(), Disposition::Retry | Disposition::Rejoin) {
                 return Err(error);
             }
             if begun.elapsed() > STEADY {
                 backoff.reset();
             }
-            let wait = backoff.next().unwrap_or(IDLE_PATIENCE);
+            let wait = backoff.next().unwrap_or(STEADY);
             let wait = if error.kind == Kind::Fenced { AFTER_FENCING } else { wait };
             tracing::warn!(
                 slice = self.slice.name,
@@ -97,20 +109,41 @@ impl Life {
         Ok(())
     }
 
-    /// From reaching both sides to the first failure or the end.
-    async fn once(&self) -> Result<()> {
-        let source = reach_source(&self.slice, &self.stop, &self.conditions.source).await?;
+    /// Lost history is passed over where the policy says so: then the next life begins behind it.
+    fn judge(&self, error: Error, lost: &AtomicBool) -> Error {
+        if error.kind != Kind::PositionLost || !lost.load(Ordering::Relaxed) {
+            return error;
+        }
+        match self.config.producer.history_lost {
+            HistoryLost::Reset => Error { kind: Kind::Transient, ..error },
+            HistoryLost::Fail => {
+                let context = "history of the source is lost; producer.history_lost = \"reset\" goes on from now and records the gap";
+                Error::caused(Kind::PositionLost, context, error)
+            }
+        }
+    }
+
+    /// From reaching both sides to the first failure or the end. `lost` is set when the source does not hold the position any
+    /// more; when it is set already, the life begins behind the loss.
+    async fn once(&self, lost: &Arc<AtomicBool>) -> Result<()> {
+        let source = source::reach(&self.slice, &self.stop, &self.conditions.source).await?;
         let (session, state) = self.take_over().await?;
-        let beginning = start::decide(&state, &self.config.producer.start, &source).await?;
+        let beginning = match &state.position {
+            Some(position) if lost.load(Ordering::Relaxed) => {
+                start::after_loss(&state, position, &source).await?
+            }
+            _ => start::decide(&state, &self.config.producer.start, &source).await?,
+        };
+        lost.store(false, Ordering::Relaxed);
         tell(&beginning);
         let routes = self.routes(&state, &source)?;
-        self.work(source, session, state, beginning, routes).await
+        self.work(source, session, state, beginning, routes, lost.clone()).await
     }
 
     /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
     async fn take_over(&self) -> Result<(Session, State)> {
         let (config, slice) = (self.config.clone(), self.slice.clone());
-        let (kafka, stop) = (self.kafka.clone(), self.stop.clone());
+        let (kafka, stop) = (self.conditions.kafka.clone(), self.stop.clone());
         blocking(move || {
             let session = Session::open(&config, &slice, kafka, stop)?;
             let state = State::read(&config, &slice)?;
@@ -136,79 +169,42 @@ impl Life {
         source: Source,
         session: Session,
         state: State,
-        Beginning { origin, position, is_first }: Beginning,
+        Beginning { origin, position, is_first, gap }: Beginning,
         routes: Routes,
+        lost: Arc<AtomicBool>,
     ) -> Result<()> {
         let settings = &self.config.producer;
         let (batches, batches_out) = mpsc::channel(BATCHES_AHEAD);
         let (encoded, encoded_out) = mpsc::channel(ENCODED_AHEAD);
+        let (requests, requests_out) = mpsc::channel(REQUESTS_AHEAD);
         let (is_copying, is_copying_out) = watch::channel(true);
         let (client, version) = (source.client.clone(), source.server.version);
         let database = only_database(&self.config.filter());
         let stream = Stream::new(client, version, database, settings.batch_events, origin);
-        let ends = Ends { batches: batches_out, publisher: encoded, is_copying };
-        let pump = Pump::new(source, Encoder::new(position), routes, state.copies, ends, settings);
+        let ends = Ends { batches: batches_out, requests: requests_out, publisher: encoded, is_copying };
+        let mut encoder = Encoder::new(position);
+        if let Some(gap) = &gap {
+            encoder.gap(&self.slice.name, gap)?;
+        }
+        let pump = Pump::new(&self.slice.name, source, encoder, routes, state.copies, ends, settings);
 
         let mut stages = Supervisor::new(&self.stop);
         let token = stages.token();
         let condition = self.conditions.source.clone();
         stages.spawn("capture", async move {
-            let capture = capture(stream, batches, is_copying_out, condition);
+            let capture = follow(stream, batches, is_copying_out, condition, &lost);
             tokio::select! { biased; () = token.cancelled() => Ok(()), ended = capture => ended }
         });
         let token = stages.token();
         stages.spawn("pump", async move {
             tokio::select! { biased; () = token.cancelled() => Ok(()), ended = pump.run(is_first) => ended }
         });
+        let (config, slice, token) = (self.config.clone(), self.slice.name.clone(), stages.token());
+        stages.spawn_thread("control", move || control::follow(&config, &slice, &requests, &token));
         let most_bytes = settings.transaction_mib as usize * 1024 * 1024;
         stages.spawn_thread("publish", move || publish_all(&session, encoded_out, most_bytes));
         self.conditions.slice.ready();
         stages.join().await
-    }
-}
-
-/// Connects to the slice's source, for as long as that takes.
-///
-/// # Errors
-/// What does not pass by itself; cancelled when `stop` is.
-pub async fn reach_source(slice: &Slice, stop: &CancellationToken, condition: &Condition) -> Result<Source> {
-    retry("reach the source", stop, condition, || connect(slice)).await
-}
-
-/// A client of the slice's source that has logged in.
-///
-/// # Errors
-/// As [`Source::ask`].
-pub async fn connect(slice: &Slice) -> Result<Source> {
-    Source::ask(mongo::connect(&slice.uri, CLIENT).await?).await
-}
-
-/// Hands batches on until the pump is gone; what passes by itself is retried where the stream stands.
-async fn capture(
-    mut stream: Stream,
-    batches: mpsc::Sender<Batch>,
-    is_copying: watch::Receiver<bool>,
-    condition: Condition,
-) -> Result<()> {
-    let mut backoff = Backoff::default();
-    loop {
-        stream.set_patience(if *is_copying.borrow() { COPYING_PATIENCE } else { IDLE_PATIENCE });
-        match stream.next().await {
-            Ok(batch) => {
-                backoff.reset();
-                condition.ready();
-                if batches.send(batch).await.is_err() {
-                    return Ok(());
-                }
-            }
-            Err(error) if error.kind == Kind::Transient => {
-                let wait = backoff.next().unwrap_or(IDLE_PATIENCE);
-                condition.not_ready(error.chain());
-                tracing::warn!(reason = error.chain(), ?wait, "the change stream is resumed");
-                tokio::time::sleep(wait).await;
-            }
-            Err(error) => return Err(error),
-        }
     }
 }
 
@@ -217,18 +213,13 @@ fn publish_all(session: &Session, batches: mpsc::Receiver<Encoded>, most_bytes: 
     publish::run(session, batches, &published, most_bytes)
 }
 
-/// The one database to watch, when the filter names no other: a stream over it skips the rest at the server.
-pub fn only_database(filter: &Filter) -> Option<String> {
-    match filter.databases()?.as_slice() {
-        [only] => Some((*only).to_owned()),
-        _ => None,
-    }
-}
-
 fn tell(beginning: &Beginning) {
     let position = &beginning.position;
     let (cluster_time, sequence) = (position.cluster_time, position.sequence);
-    if beginning.is_first {
+    if let Some(gap) = &beginning.gap {
+        metrics::counter!(names::PRODUCER_GAPS).increment(1);
+        tracing::error!(from = %gap.from, to = %gap.to, "history of the source is lost: changes in between will be missing at the target");
+    } else if beginning.is_first {
         tracing::info!(%cluster_time, snapshot = ?position.snapshot, "first start of this slice");
     } else {
         tracing::info!(%cluster_time, sequence, snapshot = ?position.snapshot, "going on from the position in Kafka");

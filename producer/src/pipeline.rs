@@ -8,31 +8,31 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
-    config::{Config, types::Kafka},
-    error::{Error, Kind, Result},
+    config::{
+        Config,
+        types::{Kafka, Start},
+    },
+    error::Result,
     kafka::admin::{Admin, Wanted},
+    mongo::Version,
     retry::retry,
     service::Context,
+    supervision::blocking,
     topics::Topics,
 };
 use tokio::sync::watch;
 
 use crate::{
-    capture::{Origin, Stream},
-    life::{connect, only_database},
+    capture::{Origin, Stream, only_database},
     membership::{self, Held},
-    seats::Seats,
-    source::Source,
+    seats::{KAFKA, Seats},
+    snapshot::{self, Query, Range, catalog},
+    source::{CLIENT, Source, connect},
 };
 
-/// The condition that the brokers are reached.
-pub const KAFKA: &str = "kafka";
 /// The conditions of readiness that every producer has; each slice has two more, whether its source is reached and whether it
 /// is worked on.
 pub const CONDITIONS: &[&str] = &[KAFKA];
-
-/// How this process calls itself to source and brokers.
-pub const CLIENT: &str = "oplogue-producer";
 
 /// Runs the producer until `context.shutdown`.
 ///
@@ -66,6 +66,7 @@ pub async fn reach(config: &Config) -> Result<Vec<String>> {
     for slice in &slices {
         let source = connect(slice).await?;
         open_stream(config, &source).await?;
+        read_a_chunk(config, &source).await?;
         let name = if slices.len() == 1 { String::new() } else { format!(" {}", slice.name) };
         let version = source.server.version;
         lines.push(format!("source{name}: MongoDB {version} reached, its change stream can be read"));
@@ -81,6 +82,24 @@ async fn open_stream(config: &Config, source: &Source) -> Result<()> {
     let origin = Origin::At(source.cluster_time().await?.next());
     let (client, version) = (source.client.clone(), source.server.version);
     Stream::new(client, version, database, config.producer.batch_events, origin).try_open().await
+}
+
+/// Reads a little as the snapshot will: by UUID, which needs a role that the stream does not.
+async fn read_a_chunk(config: &Config, source: &Source) -> Result<()> {
+    if config.producer.start != Start::Snapshot {
+        return Ok(());
+    }
+    let collections = catalog::list(&source.client, &config.filter()).await?;
+    let Some(first) = collections.into_iter().next() else { return Ok(()) };
+    let query = Query {
+        client: source.client.clone(),
+        db: first.ns.db,
+        uuid: first.uuid,
+        range: Range::Behind(None),
+        most_bytes: 1,
+    };
+    let is_transactional = source.server.version < Version::new(5, 0, 0);
+    snapshot::read(&query, source.cluster_time().await?, is_transactional).await.map(drop)
 }
 
 async fn reach_kafka(config: &Config, context: &Context) -> Result<()> {
@@ -104,14 +123,4 @@ fn ledger(kafka: &Kafka, name: String, partitions: u16) -> Wanted {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     Wanted { name, partitions, replication_factor: kafka.replication_factor, config }
-}
-
-/// Runs what blocks where it may.
-///
-/// # Errors
-/// The work's own; [`Kind::Invariant`] when it panicked.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
 }

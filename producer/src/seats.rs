@@ -12,38 +12,30 @@ use common::{
     config::{Config, Slice},
     error::{Error, Kind, Result},
     service::Context,
-    telemetry::{health::Condition, names},
+    telemetry::names,
 };
 use futures_util::future::try_join_all;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    life::{Life, reach_source},
+    life::{Conditions, Life},
     membership::Held,
+    source,
 };
 
-/// The conditions of one slice.
-#[derive(Debug, Clone)]
-pub struct Conditions {
-    /// The source is reached.
-    pub source: Condition,
-    /// Somebody works on the slice as far as it is this producer's business.
-    pub slice: Condition,
-}
-
-impl Conditions {
-    /// Conditions of their own for each slice; where there is but one they bear no name.
-    fn of(context: &Context, slice: &Slice, slices: usize) -> Self {
-        let name = |what: &str| {
-            if slices == 1 { what.to_owned() } else { format!("{what} {}", slice.name) }
-        };
-        Self {
-            source: context.health.condition(name("source")),
-            slice: context.health.condition(name("slice")),
-        }
+/// Conditions of their own for each slice; where there is but one they bear no name.
+fn conditions(context: &Context, slice: &Slice, slices: usize) -> Conditions {
+    let name = |what: &str| if slices == 1 { what.to_owned() } else { format!("{what} {}", slice.name) };
+    Conditions {
+        source: context.health.condition(name("source")),
+        slice: context.health.condition(name("slice")),
+        kafka: context.health.condition(KAFKA),
     }
 }
+
+/// The condition that the brokers are reached.
+pub const KAFKA: &str = "kafka";
 
 /// All slices of the pipeline, and the lives of those that are held here.
 pub struct Seats {
@@ -60,7 +52,7 @@ impl Seats {
     /// Nothing is held yet.
     #[must_use]
     pub fn new(config: Arc<Config>, context: Context, slices: Vec<Slice>) -> Self {
-        let conditions = slices.iter().map(|slice| Conditions::of(&context, slice, slices.len())).collect();
+        let conditions = slices.iter().map(|slice| conditions(&context, slice, slices.len())).collect();
         let (lives, stops) = (JoinSet::new(), BTreeMap::new());
         Self { config, context, slices, conditions, lives, stops, said_standby: false }
     }
@@ -73,7 +65,7 @@ impl Seats {
         let reach = |(slice, conditions): (&'_ Slice, &Conditions)| {
             let (slice, condition) = (slice.clone(), conditions.source.clone());
             let stop = self.context.shutdown.clone();
-            async move { reach_source(&slice, &stop, &condition).await.map(drop) }
+            async move { source::reach(&slice, &stop, &condition).await.map(drop) }
         };
         try_join_all(self.slices.iter().zip(&self.conditions).map(reach)).await.map(drop)
     }
@@ -137,13 +129,8 @@ impl Seats {
         conditions.slice.not_ready("taking over");
         let stop = CancellationToken::new();
         self.stops.insert(partition, stop.clone());
-        let life = Life {
-            config: self.config.clone(),
-            slice: slice.clone(),
-            conditions: conditions.clone(),
-            kafka: self.context.health.condition(crate::pipeline::KAFKA),
-            stop,
-        };
+        let life =
+            Life { config: self.config.clone(), slice: slice.clone(), conditions: conditions.clone(), stop };
         self.lives.spawn(async move { (partition, life.run().await) });
     }
 

@@ -5,18 +5,25 @@
 //! compared.
 
 mod cli;
+mod collections;
 mod configuration;
+mod copied;
 mod databases;
 mod ids;
 mod kills;
+mod lost_history;
 mod main_job;
 mod names;
 mod namespaces;
 mod outages;
+mod peers;
 mod poison;
 mod refusals;
+mod repairs;
+mod requests;
 mod shaping;
 mod snapshots;
 mod standby;
 mod starts;
+mod transactions;
 mod types;

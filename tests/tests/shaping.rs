@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
-use e2e::{Collection, Phase, Pipeline, compare, in_both_phases};
+use e2e::{Collection, DEADLINE, Phase, Pipeline, compare, eventually, in_both_phases};
 use serde_json::json;
 
 /// A collision shows within this time.
@@ -140,7 +140,19 @@ async fn namespaces_go_by_other_names_at_the_target() {
         Some(coll) => format!("{archive}.{coll}_old"),
         None => ns.to_owned(),
     };
-    check_mapped(&pipeline, &[db.clone(), archive.clone()], name).await;
+    check_mapped(&pipeline, &[db.clone(), archive.clone()], &name).await;
+
+    // A document that is missing at the target is asked for by the source's name and arrives under the target's.
+    let old = Collection(pipeline.target.database(&archive).collection("customers_old"));
+    old.delete(1018).await;
+    pipeline.collection("customers").update(1018, doc! {"$set": {"ssn": "again"}}).await;
+    eventually("the document is repaired", DEADLINE, async || {
+        let found = old.0.find_one(doc! {"_id": 1018, "ssn": "again", "weight": {"$exists": true}}).await;
+        found.expect("the target answers").ok_or_else(|| "it is not there".to_owned())
+    })
+    .await;
+    pipeline.applied().await;
+    check_mapped(&pipeline, &[db.clone(), archive.clone()], &name).await;
 
     pipeline.target.database(&archive).drop().await.unwrap();
     pipeline.close().await;

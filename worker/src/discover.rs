@@ -1,6 +1,8 @@
 //! Which topics to read: those that the producer announced on the control topic and the filter lets through, or those that
 //! the configuration names.
 //!
+//! It also follows what the same topic says about copies ([`crate::control`]).
+//!
 //! Owns the list; it must not subscribe by itself. Topic names are taken as announced, never made or parsed here.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -17,7 +19,10 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::targets::Targets;
+use crate::{
+    control::{COPIED_PREFIX, Control},
+    targets::Targets,
+};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -34,6 +39,8 @@ pub struct Discovery {
     pub found: watch::Sender<BTreeSet<String>>,
     /// Holds once there is a topic to read.
     pub condition: Condition,
+    /// What else the control topic says.
+    pub control: Control,
     /// Called after the list has changed.
     pub wake: Box<dyn Fn() + Send>,
 }
@@ -86,11 +93,16 @@ impl Discovery {
         while !shutdown.is_cancelled() {
             let mut entry = None;
             follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
-            if let Some((key, value)) = entry
-                && key.starts_with(TOPIC_PREFIX)
-            {
-                self.announced(value.as_deref(), &targets)?;
+            match entry {
+                Some((key, value)) if key.starts_with(TOPIC_PREFIX) => {
+                    self.announced(value.as_deref(), &targets)?;
+                }
+                Some((key, value)) if key.starts_with(COPIED_PREFIX) => {
+                    self.control.note(&key, value.as_deref())?;
+                }
+                _ => {}
             }
+            self.control.reached(follower.position);
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
 
-use super::types::{Ddl, DdlPolicy, LogFormat, Producer, Snapshot, Start, Telemetry, Worker};
+use super::types::{
+    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker,
+};
 
 /// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
 pub(super) const fn partitions() -> u16 {
@@ -18,6 +20,7 @@ impl Default for Producer {
             slice: "rs0".to_owned(),
             instance: None,
             start: Start::default(),
+            history_lost: HistoryLost::default(),
             batch_events: 1000,
             transaction_mib: 4,
             transaction_timeout_ms: 15_000,
@@ -36,6 +39,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             topics: Vec::new(),
+            delivery: Delivery::default(),
             batch_statements: 1000,
             connections: 2,
             partition_mib: 4,

@@ -153,6 +153,18 @@ pub enum Start {
     Token(String),
 }
 
+/// What to do when history of the source is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryLost {
+    /// Stop and say so.
+    #[default]
+    Fail,
+    /// Go on from now. What was changed meanwhile is missing at the target; the gap is written to the control topic, counted
+    /// and logged.
+    Reset,
+}
+
 /// The producer's own settings.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -170,6 +182,8 @@ pub struct Producer {
     /// Where to begin when Kafka holds no position yet: `snapshot`, `latest`, `{ timestamp = "1700000000.1" }` or
     /// `{ token = "82…" }`.
     pub start: Start,
+    /// What to do when the source's oplog no longer reaches back to the position, so that changes are lost.
+    pub history_lost: HistoryLost,
     /// Change events the source returns at most per batch.
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_events: u32,
@@ -202,6 +216,10 @@ pub struct Snapshot {
 pub struct Worker {
     /// Topics to consume instead of those that the producer announced: for topics that other systems write.
     pub topics: Vec<String>,
+    /// How changes reach the target. `exactly_once`: what is written and how far it reaches are one transaction of the target,
+    /// which must be a replica set or a sharded cluster. `at_least_once`: after a crash some changes are written again, and the
+    /// target converges. `auto`: `exactly_once` where the target can do it.
+    pub delivery: Delivery,
     /// Statements in one write command at most.
     #[schemars(range(min = 1, max = 1000))]
     pub batch_statements: u16,
@@ -226,6 +244,19 @@ pub struct Worker {
     /// File that holds the key (a mounted secret), instead of `mask_key`. Relative to the configuration file; given as a
     /// variable, to the working directory.
     pub mask_key_file: Option<String>,
+}
+
+/// How changes reach the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Exactly once where the target has transactions, else at least once.
+    #[default]
+    Auto,
+    /// In the target's transactions, or not at all.
+    ExactlyOnce,
+    /// Without transactions.
+    AtLeastOnce,
 }
 
 /// What to do about one kind of definition change.

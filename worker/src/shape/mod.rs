@@ -56,6 +56,7 @@ mod names;
 mod rule_path;
 mod rules;
 mod tree;
+mod way;
 
 #[cfg(test)]
 mod law;
