@@ -1,0 +1,155 @@
+"""Everything that is put at risk: servers behind proxies, producers and workers as processes; set up, watched, cleared away."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Dict, Iterator, List
+
+from demo import binaries, configuration as settings
+from demo.binaries import Binaries
+from demo.pipeline import Part, Pipeline
+from stack import arguments, lifecycle, paths, plan, ports, state
+from stack.failure import Failure, say
+from stack.state import Service, Stack
+
+from chaos import configuration
+from chaos.network.control import Network
+from chaos.options import Options
+from chaos.workload.namespaces import Namespace
+
+# A broker that was killed is let in again when its former session has run out.
+BROKER = ("broker.session.timeout.ms=6000", "group.min.session.timeout.ms=6000")
+MEMBERS = 3
+SABOTAGE_BUILD = ("build", "--locked", "-p", "producer", "-p", "worker", "--bins", "--features", "producer/sabotage,worker/sabotage")
+
+
+class World:
+    """One stack, its proxies, and the parts of the pipeline."""
+
+    stack: Stack
+    network: Network
+    _binaries: Binaries
+
+    def __init__(self, options: Options, namespaces: List[Namespace]) -> None:
+        self._options, self._namespaces = options, namespaces
+        self.folder = paths.CHECKOUT / ".cache" / "chaos" / options.name
+        self.pipeline = Pipeline(self.folder / "processes.json")
+        self.parts: Dict[str, List[Part]] = {"producer": [], "worker": []}
+        # Parts that were found gone although nobody ended them.
+        self.ended: List[str] = []
+
+    @property
+    def broker(self) -> Service:
+        """The one broker."""
+        assert self.stack.kafka and self.stack.kafka.service
+        return self.stack.kafka.service
+
+    @property
+    def brokers(self) -> str:
+        """Where clients find it."""
+        assert self.stack.kafka
+        return self.stack.kafka.brokers
+
+    def build(self) -> None:
+        """Gets the binaries."""
+        if self._options.binaries:
+            self._binaries = binaries.named(self._options.binaries)
+            return
+        if self._options.sabotage:
+            binaries.COMMAND = SABOTAGE_BUILD
+        self._binaries = binaries.build(self.folder / "build.log", lambda _: None)
+
+    def start_services(self) -> None:
+        """Starts proxies and servers; the servers know each other by the proxies' ports."""
+        words = ["up", "--name", self._options.name, "--fast", "--members", str(MEMBERS)]
+        words += [word for version in self._options.mongo for word in ("--mongo", version)]
+        words += [word for one in BROKER for word in ("--broker-property", one)]
+        request = arguments.request(arguments.parser().parse_args(words))
+        name = self._options.name
+        with state.changing(name):
+            self.stack = Stack(name, str(state.folder_of(name)))
+            Path(self.stack.folder).mkdir(parents=True, exist_ok=True)
+            plan.complete(self.stack, request)
+            self.network = Network(self.folder, self._put_proxies_before_all())
+            self.stack.save()
+        self.network.start()
+        self.stack, _ = lifecycle.up(name, request)
+
+    def _put_proxies_before_all(self) -> Dict[str, "tuple[int, int]"]:
+        folder, found = Path(self.stack.folder), {}
+        for one in self.stack.services:
+            front, back = ports.reserve(folder), one.ports[0]
+            one.ports.insert(0, front)
+            found[one.name] = (front, back)
+        kafka = self.stack.kafka
+        assert kafka and kafka.service
+        front, back = found[kafka.service.name]
+        kafka.brokers = f"127.0.0.1:{front}"
+        properties = Path(kafka.service.folder) / "server.properties"
+        told = properties.read_text()
+        properties.write_text(told.replace(f"advertised.listeners=PLAINTEXT://127.0.0.1:{back}", f"advertised.listeners=PLAINTEXT://{kafka.brokers}"))
+        return found
+
+    def start_parts(self) -> None:
+        """Starts producers and workers."""
+        file = self.folder / "oplogue.toml"
+        configuration.write(file, self.brokers, self._namespaces)
+        programs = {"producer": self._binaries.producer, "worker": self._binaries.worker}
+        for role, count in (("producer", self._options.producers), ("worker", self._options.workers)):
+            for number in range(1, count + 1):
+                argv = [*settings.without_foreign_settings(), str(programs[role]), "--config", str(file)]
+                given = configuration.environment(self.stack, role, self._options.sabotage)
+                self.parts[role].append(self.pipeline.start(f"{role}-{number}", argv, given))
+
+    def start_missing(self) -> None:
+        """Starts what is not running, and takes note of it: nobody ended it."""
+        for part in self.pipeline.parts.values():
+            if not part.is_running:
+                last = " | ".join(part.tail(2))
+                self.ended.append(f"{part.name} ended by itself with status {part.exit_status()}: {last}")
+                self.pipeline.start_again(part.name)
+
+
+@contextmanager
+def open_up(options: Options, namespaces: List[Namespace]) -> Iterator[World]:
+    """A world with nothing in it yet; what was started is ended, unless it is to be kept."""
+    world = World(options, namespaces)
+    clear_away(world)
+    world.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield world
+    finally:
+        if options.keep:
+            say(f"left running: scripts/stack down --name {options.name} ends the servers; processes: {world.folder}/processes.json")
+        else:
+            _close(world)
+
+
+def _close(world: World) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for part in world.pipeline.parts.values():
+        part.kill() if part.is_running else None
+    if hasattr(world, "stack"):
+        for one in world.stack.services:
+            if Path(one.log).exists():
+                shutil.copy(one.log, world.folder / f"{one.name}.log")
+        lifecycle.down(world.stack.name, keep_data=False)
+    if hasattr(world, "network"):
+        world.network.stop()
+    world.pipeline.forget()
+
+
+def clear_away(world: World) -> None:
+    """Ends and deletes what an earlier run of that name left."""
+    from demo.pipeline import left_over
+
+    left_over(world.folder / "processes.json").stop()
+    lifecycle.down(world.stack.name if hasattr(world, "stack") else world._options.name, keep_data=False)
+    shutil.rmtree(world.folder, ignore_errors=True)
+
+
