@@ -8,6 +8,7 @@ pub mod pipeline;
 pub mod publish;
 pub mod pump;
 pub mod route;
+mod sabotage;
 pub mod snapshot;
 pub mod source;
 pub mod start;

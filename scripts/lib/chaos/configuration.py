@@ -13,7 +13,7 @@ from chaos.workload.namespaces import Namespace
 PIPELINE = "chaos"
 PARTITIONS = 4
 # The environment variable of a build that is broken on purpose.
-SABOTAGE = "OPLOGUE_SABOTAGE"
+SABOTAGE = "CHAOS_SABOTAGE"
 
 TEXT = """\
 # Written by scripts/chaos. The connection strings come by environment.

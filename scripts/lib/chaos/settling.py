@@ -23,7 +23,7 @@ from stack.failure import Failure
 from stack.waiting import wait_for
 
 # Kafka's transaction timeout (15 s), a group's session (10 s) and a source's election, one after the other, and the work itself.
-ARRIVE_SECONDS = 120.0
+ARRIVE_SECONDS = 90.0
 # After the markers: what other partitions still have to bring.
 AGREE_SECONDS = 45.0
 MARKER = "marker"
@@ -60,8 +60,9 @@ class Marked:
 class Settling:
     """Waits for the end of one round."""
 
-    def __init__(self, marked: Marked, truth: Truth, watcher: Watcher, topics: Topics) -> None:
+    def __init__(self, marked: Marked, truth: Truth, watcher: Watcher, topics: Topics, require_running: Callable[[], None]) -> None:
         self._marked, self._truth, self._watcher, self._topics = marked, truth, watcher, topics
+        self._require_running = require_running
         self._reader = Reader()
         self._in_topics: Dict[DocumentId, Any] = {}
 
@@ -106,6 +107,7 @@ class Settling:
             for tail in (self._truth.tail, self._watcher.tail):
                 if tail.failure is not None:
                     raise Failure(f"a change stream cannot be read on: {tail.failure}")
+            self._require_running()
             return arrived()
 
         wait_for(what, looked, ARRIVE_SECONDS)

@@ -52,7 +52,7 @@ class Story:
         self._claims = Claims(self._topics, self._target)
         self._conductor = Conductor(world, self._claims.look)
         self._marked = Marked(writing, namespaces)
-        self._settling = Settling(self._marked, self._truth, self._watcher, self._topics)
+        self._settling = Settling(self._marked, self._truth, self._watcher, self._topics, world.pipeline.require_running)
         self._checks = Checks(self._is_plain)
         self.faults: "Counter[str]" = Counter()
         self.total = Verdict()

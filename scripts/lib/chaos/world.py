@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from typing import Dict, Iterator, List
 
 from demo import binaries, configuration as settings
 from demo.binaries import Binaries
-from demo.pipeline import Part, Pipeline
+from demo.pipeline import Part, Pipeline, left_over
 from stack import arguments, lifecycle, paths, plan, ports, state
 from stack.failure import Failure, say
 from stack.state import Service, Stack
@@ -116,17 +117,28 @@ class World:
 
 @contextmanager
 def open_up(options: Options, namespaces: List[Namespace]) -> Iterator[World]:
-    """A world with nothing in it yet; what was started is ended, unless it is to be kept."""
+    """A world with nothing in it yet, alone under its name; what was started is ended, unless it is to be kept."""
     world = World(options, namespaces)
-    clear_away(world)
-    world.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield world
-    finally:
-        if options.keep:
-            say(f"left running: scripts/stack down --name {options.name} ends the servers; processes: {world.folder}/processes.json")
-        else:
-            _close(world)
+    with _alone(world.folder):
+        _clear_away(world.folder, options.name)
+        try:
+            yield world
+        finally:
+            if options.keep:
+                say(f"left running; the next run of the name {options.name!r} ends it. Processes: {world.folder}/processes.json")
+            else:
+                _close(world)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"another scripts/chaos of the name {folder.name!r} is at work in this checkout") from None
+        yield
 
 
 def _close(world: World) -> None:
@@ -144,12 +156,9 @@ def _close(world: World) -> None:
     world.pipeline.forget()
 
 
-def clear_away(world: World) -> None:
+def _clear_away(folder: Path, name: str) -> None:
     """Ends and deletes what an earlier run of that name left."""
-    from demo.pipeline import left_over
-
-    left_over(world.folder / "processes.json").stop()
-    lifecycle.down(world.stack.name if hasattr(world, "stack") else world._options.name, keep_data=False)
-    shutil.rmtree(world.folder, ignore_errors=True)
-
-
+    left_over(folder / "processes.json").stop()
+    lifecycle.down(name, keep_data=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
