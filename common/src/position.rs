@@ -5,6 +5,7 @@
 //!
 //! | key | value |
 //! |---|---|
+//! | `slice` | the slice's name: which slice this partition belongs to |
 //! | `token` | [`Position`] |
 //! | `copy/<uuid>` | [`CollectionCopy`] |
 //! | `topic/<namespace>` | [`Topic`] |
@@ -14,10 +15,14 @@ use serde_json::value::RawValue;
 
 use crate::{cluster_time::ClusterTime, namespace::Namespace};
 
+/// Key of the record that says which slice a partition of the positions topic belongs to.
+pub const SLICE_KEY: &str = "slice";
 /// Key of the [`Position`] record.
 pub const TOKEN_KEY: &str = "token";
 /// Prefix of the keys of [`CollectionCopy`] records.
 pub const COPY_PREFIX: &str = "copy/";
+/// Prefix of the keys of [`Gap`] records on the control topic.
+pub const GAP_PREFIX: &str = "gap/";
 /// Prefix of the keys of [`Topic`] records, in the positions topic and in the control topic.
 pub const TOPIC_PREFIX: &str = "topic/";
 
@@ -68,6 +73,30 @@ pub struct CollectionCopy {
     pub documents: u64,
     /// Whether every document has been published.
     pub done: bool,
+}
+
+/// History of the source that was lost: changes behind `from`, up to `to`, were never published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// The last position before the loss.
+    pub from: ClusterTime,
+    /// Where the stream goes on.
+    pub to: ClusterTime,
+    /// The policy that went on, as configured.
+    pub policy: String,
+    /// The namespaces that were carried when it happened.
+    pub namespaces: Vec<Namespace>,
+    /// When it was noticed, seconds since 1970.
+    pub recorded: u64,
+}
+
+impl Gap {
+    /// Key of this record on the control topic.
+    #[must_use]
+    pub fn key(&self, slice: &str) -> String {
+        format!("{GAP_PREFIX}{slice}/{}", self.from)
+    }
 }
 
 /// An event topic that exists.

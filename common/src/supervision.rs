@@ -176,6 +176,16 @@ impl Supervisor {
     }
 }
 
+/// Runs what blocks on a thread that may, and waits for it.
+///
+/// # Errors
+/// The work's own; [`Kind::Invariant`] when it panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
+}
+
 /// The first failure counts; what fails after it is only logged.
 fn keep_first(failure: &mut Option<Error>, result: Result<()>) {
     match result {

@@ -4,11 +4,14 @@
 
 pub mod capture;
 pub mod encode;
+pub mod life;
+pub mod membership;
 pub mod pipeline;
 pub mod publish;
 pub mod pump;
 pub mod route;
 mod sabotage;
+pub mod seats;
 pub mod snapshot;
 pub mod source;
 pub mod start;

@@ -20,7 +20,7 @@ impl Service for Producer {
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {
-        producer::pipeline::run(&config, &context).await
+        producer::pipeline::run(config, &context).await
     }
 }
 

@@ -3,10 +3,17 @@
 use bson::doc;
 use common::{
     cluster_time::ClusterTime,
+    config::Slice,
     error::{Error, Kind, Result},
     mongo::{self, Server},
+    retry::retry,
+    telemetry::health::Condition,
 };
 use mongodb::Client;
+use tokio_util::sync::CancellationToken;
+
+/// How this process calls itself to source and brokers.
+pub const CLIENT: &str = "oplogue-producer";
 
 /// The source deployment behind one connection string.
 #[derive(Debug, Clone)]
@@ -56,4 +63,20 @@ impl Source {
         let reply = self.client.database("admin").run_command(note).await;
         reply.map(drop).map_err(|error| mongo::failed("cannot append a note to the oplog", error))
     }
+}
+
+/// Connects to the slice's source, for as long as that takes.
+///
+/// # Errors
+/// What does not pass by itself; cancelled when `stop` is.
+pub async fn reach(slice: &Slice, stop: &CancellationToken, condition: &Condition) -> Result<Source> {
+    retry("reach the source", stop, condition, || connect(slice)).await
+}
+
+/// A client of the slice's source that has logged in.
+///
+/// # Errors
+/// As [`Source::ask`].
+pub async fn connect(slice: &Slice) -> Result<Source> {
+    Source::ask(mongo::connect(&slice.uri, CLIENT).await?).await
 }

@@ -1,12 +1,14 @@
 //! Where a slice begins (pure, but for asking the source its time).
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bson::{RawDocumentBuf, doc};
 use common::{
     cluster_time::ClusterTime,
     codec,
     config::types::Start,
     error::{Error, Kind, Result},
-    position::{Position, SnapshotState},
+    position::{Gap, Position, SnapshotState},
     raw,
 };
 
@@ -24,8 +26,10 @@ pub struct Beginning {
     pub origin: Origin,
     /// The position until the first batch moves it.
     pub position: Position,
-    /// Whether this is the first start, so that the position has to be written before anything else.
+    /// Whether the position has to be written before anything else.
     pub is_first: bool,
+    /// History that was lost before it.
+    pub gap: Option<Gap>,
 }
 
 /// Goes on from the position, or begins as configured where there is none.
@@ -35,6 +39,9 @@ pub struct Beginning {
 /// [`Kind::Misconfigured`] when the configured token cannot.
 pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beginning> {
     if let Some(position) = &state.position {
+        if !matches!(start, Start::Snapshot | Start::Latest) {
+            tracing::info!("producer.start is for the first start; there is a position");
+        }
         return resume(position);
     }
     let snapshot = if *start == Start::Snapshot { SnapshotState::Wanted } else { SnapshotState::Ended };
@@ -56,7 +63,25 @@ pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beg
             Origin::After(token)
         }
     };
-    Ok(Beginning { origin, position, is_first: true })
+    Ok(Beginning { origin, position, is_first: true, gap: None })
+}
+
+/// Goes on from now, because the source no longer holds what followed the position.
+///
+/// # Errors
+/// Transient when the source does not answer.
+pub async fn after_loss(state: &State, lost: &Position, source: &Source) -> Result<Beginning> {
+    let now = source.cluster_time().await?;
+    let position = Position { cluster_time: now, token: None, ..lost.clone() };
+    let recorded = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let gap = Gap {
+        from: lost.cluster_time,
+        to: now,
+        policy: "reset".to_owned(),
+        namespaces: state.topics.iter().map(|topic| topic.ns.clone()).collect(),
+        recorded,
+    };
+    Ok(Beginning { origin: Origin::At(now.next()), position, is_first: true, gap: Some(gap) })
 }
 
 /// A resume token from its hex digits, and its cluster time.
@@ -85,5 +110,5 @@ fn resume(position: &Position) -> Result<Beginning> {
             Origin::After(RawDocumentBuf::from_bytes(bytes).map_err(|e| lost(e.to_string()))?)
         }
     };
-    Ok(Beginning { origin, position: position.clone(), is_first: false })
+    Ok(Beginning { origin, position: position.clone(), is_first: false, gap: None })
 }

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use common::{
-    config::types::Config,
+    config::{Config, Slice},
     error::{Error, Kind, Result},
     kafka::ledger::{self, Entries},
-    position::{COPY_PREFIX, CollectionCopy, Position, TOKEN_KEY, TOPIC_PREFIX, Topic},
+    position::{COPY_PREFIX, CollectionCopy, Position, SLICE_KEY, TOKEN_KEY, TOPIC_PREFIX, Topic},
     topics::Topics,
 };
 use serde::de::DeserializeOwned;
-
-use crate::publish::POSITIONS_PARTITION;
 
 /// How long reading the positions may take; an aborted transaction of a producer that was killed holds it back for as
 /// long as its timeout.
@@ -26,17 +24,31 @@ pub struct State {
     pub copies: Vec<CollectionCopy>,
     /// Topics with their partition counts.
     pub topics: Vec<Topic>,
+    /// The slice's name; absent before the first start.
+    pub slice: Option<String>,
 }
 
 impl State {
     /// Reads the slice's position. Blocks. Call it after the slice is fenced, or it may move.
     ///
     /// # Errors
-    /// Transient when the brokers do not answer; [`Kind::PositionLost`] when a record cannot be understood.
-    pub fn read(config: &Config) -> Result<Self> {
+    /// Transient when the brokers do not answer; [`Kind::PositionLost`] when a record cannot be understood;
+    /// [`Kind::Misconfigured`] when the position is another slice's.
+    pub fn read(config: &Config, slice: &Slice) -> Result<Self> {
         let topic = Topics::new(&config.kafka.topic_prefix, &config.pipeline).positions();
-        let entries = ledger::read(&config.kafka, &topic, POSITIONS_PARTITION, READ_DEADLINE)?;
-        Self::parse(&entries)
+        let entries = ledger::read(&config.kafka, &topic, slice.partition.into(), READ_DEADLINE)?;
+        let state = Self::parse(&entries)?;
+        match &state.slice {
+            Some(name) if *name != slice.name => {
+                let context = format!(
+                    "the position of slice {name} stands where the configuration has slice {}: names and order of the \
+                     slices must not change",
+                    slice.name
+                );
+                Err(Error::new(Kind::Misconfigured, context))
+            }
+            _ => Ok(state),
+        }
     }
 
     fn parse(entries: &Entries) -> Result<Self> {
@@ -48,6 +60,8 @@ impl State {
                 state.copies.push(record(key, value)?);
             } else if key.starts_with(TOPIC_PREFIX) {
                 state.topics.push(record(key, value)?);
+            } else if key == SLICE_KEY {
+                state.slice = Some(record(key, value)?);
             }
         }
         state.copies.sort_by(|a, b| a.ns.cmp(&b.ns));

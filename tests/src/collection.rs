@@ -44,6 +44,14 @@ impl Collection {
         assert_eq!(deleted.deleted_count, 1, "there is no document to delete");
     }
 
+    /// The whole numbers that are `_id`s, in order.
+    pub async fn ids(&self) -> Vec<i32> {
+        let found = self.0.distinct("_id", doc! {}).await.expect("the server answers");
+        let mut ids: Vec<i32> = found.iter().filter_map(Bson::as_i32).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// How many documents there are.
     pub async fn count(&self) -> u64 {
         self.0.count_documents(doc! {}).await.expect("the server answers")

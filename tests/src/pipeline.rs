@@ -34,6 +34,8 @@ pub struct Pipeline {
     pub view: View,
     /// The producer, once it was started.
     pub producer: Option<Process>,
+    /// A second producer, once it was started.
+    pub standby: Option<Process>,
     /// The workers that were started.
     pub workers: Vec<Process>,
     /// Every database it carries.
@@ -69,6 +71,7 @@ impl Pipeline {
             target: stack.client("target").await,
             view: View::new(kafka.brokers(), &name),
             producer: None,
+            standby: None,
             workers: Vec::new(),
             databases: vec![name.clone()],
             left_out: Vec::new(),
@@ -154,6 +157,22 @@ impl Pipeline {
         self.producer.insert(producer)
     }
 
+    /// Starts a second producer.
+    pub fn start_standby(&mut self) -> &mut Process {
+        let standby = self.process(Binary::Producer, "standby");
+        self.standby.insert(standby)
+    }
+
+    /// The second producer that was started.
+    pub fn standby(&mut self) -> &mut Process {
+        self.standby.as_mut().expect("the standby was started")
+    }
+
+    /// From now on the second producer is the only one.
+    pub fn promote_standby(&mut self) {
+        self.producer = self.standby.take();
+    }
+
     /// Starts one more worker.
     pub fn start_worker(&mut self) -> &mut Process {
         let name = format!("worker-{}", self.workers.len() + 1);
@@ -191,7 +210,7 @@ impl Pipeline {
     /// # Panics
     /// When a process does not end with status 0, or a secret was logged.
     pub async fn close(mut self) {
-        for process in self.workers.iter_mut().chain(&mut self.producer) {
+        for process in self.workers.iter_mut().chain(&mut self.producer).chain(&mut self.standby) {
             let code = process.stop().await;
             assert_eq!(code, Some(0), "{} was stopped\n{}", process.name(), process.tail());
         }
@@ -216,7 +235,7 @@ impl Drop for Pipeline {
             return;
         }
         eprintln!("the logs are in {}", self.folder.display());
-        for process in self.producer.iter().chain(&self.workers) {
+        for process in self.producer.iter().chain(&self.standby).chain(&self.workers) {
             eprintln!("--- the end of what {} said:\n{}\n---", process.name(), process.tail());
         }
     }

@@ -137,10 +137,15 @@ impl Process {
 
     /// SIGTERM, then the exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+        self.ended(STOP_WITHIN).await
+    }
+
+    /// Sends a signal by its name, as in `STOP`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &kill]).status().expect("sh can be started");
         assert!(sent.success(), "{} is gone already:\n{}", self.name, self.tail());
-        self.ended(STOP_WITHIN).await
     }
 
     /// Waits until it has ended, then the exit code.

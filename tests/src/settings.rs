@@ -28,7 +28,8 @@ impl Settings {
                 "options": {"sasl.password": CANARY},
             },
             "namespaces": {"include": [format!("{pipeline}.*")]},
-            "producer": {},
+            // Killed and started again, it goes on at once.
+            "producer": {"instance": "only"},
             "worker": {"commit_interval_ms": 100},
             "telemetry": {"listen": "127.0.0.1:0"},
         }))

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
+    producer::{BaseProducer, BaseRecord, Producer as _},
 };
 use serde_json::Value;
 
@@ -21,6 +22,7 @@ pub struct View {
     events: Log,
     dead_letters: Log,
     group: BaseConsumer,
+    writer: ClientConfig,
     pipeline: String,
 }
 
@@ -38,6 +40,7 @@ impl View {
             ledgers,
             events: Log::open(brokers),
             dead_letters,
+            writer: ClientConfig::new().set("bootstrap.servers", brokers).clone(),
             group: group.create().expect("librdkafka takes these options"),
             pipeline: pipeline.to_owned(),
         }
@@ -50,6 +53,27 @@ impl View {
     pub fn position(&mut self, key: &str) -> Result<Value, String> {
         self.ledgers.read()?;
         self.entries("positions").remove(key).ok_or_else(|| format!("no position `{key}` yet"))
+    }
+
+    /// Writes a record of the positions topic as if the producer had.
+    ///
+    /// # Panics
+    /// When Kafka does not take it.
+    pub fn write_position(&self, key: &str, value: &Value) {
+        let producer: BaseProducer = self.writer.create().expect("librdkafka takes these options");
+        let (topic, value) = (format!("oplogue.{}.positions", self.pipeline), value.to_string());
+        let record = BaseRecord::to(&topic).partition(0).key(key).payload(&value);
+        producer.send(record).map_err(|(error, _)| error).expect("the queue has room");
+        producer.flush(REQUEST_WITHIN).expect("Kafka takes a record");
+    }
+
+    /// The gaps that the control topic records, with their keys.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn gaps(&mut self) -> Result<Vec<(String, Value)>, String> {
+        self.ledgers.read()?;
+        Ok(self.entries("control").into_iter().filter(|(key, _)| key.starts_with("gap/")).collect())
     }
 
     /// The cluster time up to which everything is published.

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::{Document, doc};
-use e2e::{Pipeline, Stack, process::Process};
+use e2e::{
+    Pipeline, Stack,
+    process::{Binary, Process},
+};
 use serde_json::json;
 
 /// Knowing better takes this long at most.
@@ -72,6 +75,12 @@ async fn a_missing_role_is_named() {
     let uri = user(&pipeline, "source", &format!("{db}_any"), rights.clone()).await;
     pipeline.settings["source"]["uri"] = json!(uri);
     refuses(pipeline.start_producer(), &["documents", "clusterMonitor"]).await;
+    let check =
+        Binary::Producer.command().args(["check", "--connect"]).current_dir(pipeline.folder()).output();
+    let check = check.expect("the binary can be started");
+    let said = [check.stdout, check.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert_eq!(check.status.code(), Some(2), "{said}");
+    assert!(said.contains("clusterMonitor"), "{said}");
 
     rights.push(role("clusterMonitor", "admin"));
     let uri = user(&pipeline, "source", &format!("{db}_both"), rights).await;

@@ -1,10 +1,6 @@
 //! What a loaded configuration answers beyond its fields.
 
-use super::{
-    Config,
-    secret::Secret,
-    types::{Source, Target},
-};
+use super::{Config, secret::Secret, types::Target};
 use crate::{
     error::{Error, Kind, Result},
     namespace::{Filter, Pattern},
@@ -24,13 +20,31 @@ impl Config {
     }
 }
 
-impl Source {
-    /// The connection string; loading has made sure of it for the producer.
+/// One captured deployment: its events have one order and one position.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// Its name within the pipeline.
+    pub name: String,
+    /// Its partition of the positions topic.
+    pub partition: u16,
+    /// Its connection string.
+    pub uri: Secret,
+}
+
+impl Config {
+    /// The slices of the pipeline, in their order; loading has made sure of them for the producer.
     ///
     /// # Errors
-    /// [`Kind::Misconfigured`] when there is none.
-    pub fn connection_string(&self) -> Result<&Secret> {
-        given("source", self.uri.as_ref())
+    /// [`Kind::Misconfigured`] when a connection string is missing.
+    pub fn slices(&self) -> Result<Vec<Slice>> {
+        let one = |name: &str, uri: Option<&Secret>, partition| {
+            let uri = given("source", uri)?.clone();
+            Ok(Slice { name: name.to_owned(), partition, uri })
+        };
+        if self.source.slices.is_empty() {
+            return Ok(vec![one(&self.producer.slice, self.source.uri.as_ref(), 0)?]);
+        }
+        (0..).zip(&self.source.slices).map(|(i, slice)| one(&slice.name, slice.uri.as_ref(), i)).collect()
     }
 }
 

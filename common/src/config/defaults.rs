@@ -1,6 +1,6 @@
 //! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
 
-use super::types::{Ddl, DdlPolicy, LogFormat, Producer, Snapshot, Start, Telemetry, Worker};
+use super::types::{Ddl, DdlPolicy, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker};
 
 /// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
 pub(super) const fn partitions() -> u16 {
@@ -16,7 +16,9 @@ impl Default for Producer {
     fn default() -> Self {
         Self {
             slice: "rs0".to_owned(),
+            instance: None,
             start: Start::default(),
+            history_lost: HistoryLost::default(),
             batch_events: 1000,
             transaction_mib: 4,
             transaction_timeout_ms: 15_000,

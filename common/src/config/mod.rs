@@ -40,6 +40,7 @@ mod suggest;
 mod tests;
 pub mod types;
 
+pub use access::Slice;
 #[cfg(feature = "service")]
 pub use load::{Loaded, Sources};
 pub use problem::{Problem, Problems};

@@ -7,28 +7,37 @@ use std::{
 
 use super::{Config, Problem, Role, origin::Origins, secret::Secret};
 
-/// Reads the connection string of the role's own end from its file; the other end's file may not even be mounted here.
+/// Reads the connection strings of the role's own end from their files; the other end's files may not even be mounted here.
 pub(super) fn fetch(
     role: Role,
     config: &mut Config,
     config_file: Option<&Path>,
     origins: &Origins,
 ) -> Vec<Problem> {
-    let (end, uri, uri_file) = match role {
-        Role::Producer => ("source", &mut config.source.uri, &config.source.uri_file),
-        Role::Worker => ("target", &mut config.target.uri, &config.target.uri_file),
-    };
-    let Some(name) = uri_file else { return Vec::new() };
-    let path = format!("{end}.uri_file");
-    if uri.is_some() {
-        return vec![Problem::new(path, format!("{end}.uri is given too; give one of them"))];
-    }
-    match read(&locate(name, origins.strength(&path) == 0, config_file)) {
-        Ok(secret) => {
-            *uri = Some(secret);
-            Vec::new()
+    let one = |end: &str, uri: &mut Option<Secret>, uri_file: &Option<String>| {
+        let name = uri_file.as_ref()?;
+        let path = format!("{end}.uri_file");
+        if uri.is_some() {
+            return Some(Problem::new(path, format!("{end}.uri is given too; give one of them")));
         }
-        Err(reason) => vec![Problem::new(path, reason)],
+        match read(&locate(name, origins.strength(&path) == 0, config_file)) {
+            Ok(secret) => {
+                *uri = Some(secret);
+                None
+            }
+            Err(reason) => Some(Problem::new(path, reason)),
+        }
+    };
+    match role {
+        Role::Worker => one("target", &mut config.target.uri, &config.target.uri_file).into_iter().collect(),
+        Role::Producer => {
+            let source = &mut config.source;
+            let slices = source.slices.iter_mut().enumerate();
+            let slices = slices.filter_map(|(i, slice)| {
+                one(&format!("source.slices[{i}]"), &mut slice.uri, &slice.uri_file)
+            });
+            one("source", &mut source.uri, &source.uri_file).into_iter().chain(slices).collect()
+        }
     }
 }
 

@@ -148,7 +148,7 @@ fn connection_string_comes_from_a_file_beside_the_configuration() {
     let text = "pipeline = 'demo'\nkafka.brokers = 'k:1'\nsource.uri_file = 'uri'\n";
     let loaded =
         given("oplogue.toml", text).beside("uri", "mongodb://me:hidden@s:1\n").load(Role::Producer).unwrap();
-    assert_eq!(loaded.config.source.connection_string().unwrap().expose(), "mongodb://me:hidden@s:1");
+    assert_eq!(loaded.config.slices().unwrap()[0].uri.expose(), "mongodb://me:hidden@s:1");
     assert_eq!(
         given("oplogue.toml", text).beside("uri", " \n").problems(Role::Producer),
         ["source.uri_file: DIR/uri is empty"]
@@ -159,6 +159,28 @@ fn connection_string_comes_from_a_file_beside_the_configuration() {
     let replaced =
         given("oplogue.toml", text).env("OPLOGUE_SOURCE__URI", "mongodb://env:1").load(Role::Producer);
     assert_eq!(replaced.unwrap().config.source.uri.unwrap().expose(), "mongodb://env:1");
+}
+
+#[test]
+fn several_sources_have_names_and_connection_strings_of_their_own() {
+    let text = "pipeline = 'demo'\nkafka.brokers = 'k:1'\n";
+    let one = "[[source.slices]]\nname = 'one'\nuri_file = 'uri'\n";
+    let two = "[[source.slices]]\nname = 'two'\nuri = 'mongodb://t:1'\n";
+    let beside = |text: &str| given("oplogue.toml", text).beside("uri", "mongodb://s:1");
+    let loaded = beside(&format!("{text}{one}{two}")).load(Role::Producer).unwrap();
+    let slices = loaded.config.slices().unwrap();
+    let shown: Vec<_> = slices.iter().map(|s| (s.name.as_str(), s.partition, s.uri.expose())).collect();
+    assert_eq!(shown, [("one", 0, "mongodb://s:1"), ("two", 1, "mongodb://t:1")]);
+
+    let wrong = format!("{text}source.uri = 'mongodb://u:1'\n{two}{two}[[source.slices]]\nname = 'three'\n");
+    assert_eq!(
+        beside(&wrong).problems(Role::Producer),
+        [
+            "source.slices: give either one `source.uri` or `source.slices`",
+            "source.slices[1].name: another slice has this name",
+            "source.slices[2].uri: missing; give `uri` or `uri_file`",
+        ]
+    );
 }
 
 #[test]

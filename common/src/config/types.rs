@@ -57,6 +57,25 @@ pub struct Source {
     /// File that holds the connection string (a mounted secret), instead of `uri`. Relative to the configuration file; given
     /// as a variable or a flag, to the working directory.
     pub uri_file: Option<String>,
+    /// Several sources instead of one `uri`, say the shards of a cluster, one table each. The producers of the pipeline share
+    /// them out among themselves. Keep their order: a new one goes to the end.
+    pub slices: Vec<SourceSlice>,
+}
+
+/// One of several sources.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSlice {
+    /// Its name within the pipeline: letters, digits, `-` and `_`. It stands in every record's `seq` header.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,100}$"))]
+    #[schemars(extend("patternErrorMessage" = "must be 1 to 100 letters, digits, `-` and `_`"))]
+    pub name: String,
+    /// Its connection string, as `source.uri`.
+    #[serde(default)]
+    pub uri: Option<Secret>,
+    /// File that holds its connection string, as `source.uri_file`.
+    #[serde(default)]
+    pub uri_file: Option<String>,
 }
 
 /// Where changes are written.
@@ -128,17 +147,37 @@ pub enum Start {
     Token(String),
 }
 
+/// What to do when history of the source is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryLost {
+    /// Stop and say so.
+    #[default]
+    Fail,
+    /// Go on from now. What was changed meanwhile is missing at the target; the gap is written to the control topic, counted
+    /// and logged.
+    Reset,
+}
+
 /// The producer's own settings.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Producer {
-    /// Name of the captured deployment within the pipeline: letters, digits, `-` and `_`. One source: leave it.
+    /// Name of the one source within the pipeline: letters, digits, `-` and `_`. Of several, `source.slices` has the names.
     #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,100}$"))]
     #[schemars(extend("patternErrorMessage" = "must be 1 to 100 letters, digits, `-` and `_`"))]
     pub slice: String,
+    /// A name of this process that stays the same over its restarts and that no other producer of the pipeline has, like the
+    /// name of a pod of a StatefulSet. With it a producer that is back within 6 s goes on at once; without it, it waits until
+    /// Kafka has noticed that its former self is gone.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,100}$"))]
+    #[schemars(extend("patternErrorMessage" = "must be 1 to 100 letters, digits, `.`, `-` and `_`"))]
+    pub instance: Option<String>,
     /// Where to begin when Kafka holds no position yet: `snapshot`, `latest`, `{ timestamp = "1700000000.1" }` or
     /// `{ token = "82…" }`.
     pub start: Start,
+    /// What to do when the source's oplog no longer reaches back to the position, so that changes are lost.
+    pub history_lost: HistoryLost,
     /// Change events the source returns at most per batch.
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_events: u32,

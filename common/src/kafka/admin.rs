@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     consumer::{BaseConsumer, Consumer},
     error::RDKafkaErrorCode as Code,
 };
@@ -102,6 +102,28 @@ impl Admin {
                 );
                 Err(Error::caused(Kind::Transient, context, code))
             }
+            Some(Err((_, code))) => Err(Error::caused(refusal(code), context(), code)),
+            None => Err(Error::new(Kind::Transient, context())),
+        }
+    }
+
+    /// Adds the partitions that a topic has too few of.
+    ///
+    /// # Errors
+    /// Whatever the brokers refuse it for.
+    pub async fn grow(&self, wanted: &Wanted) -> Result<()> {
+        let has = self.partitions(&wanted.name)?.unwrap_or(0);
+        if has == 0 || has >= wanted.partitions {
+            return Ok(());
+        }
+        let context = || format!("cannot add partitions to topic {}", wanted.name);
+        let more = NewPartitions::new(&wanted.name, usize::from(wanted.partitions));
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
+        let results = self.client.create_partitions([&more], &options).await;
+        let results = results.map_err(|error| failed(context(), error))?;
+        match results.into_iter().next() {
+            // Another producer was faster.
+            Some(Ok(_) | Err((_, Code::InvalidPartitions))) => Ok(()),
             Some(Err((_, code))) => Err(Error::caused(refusal(code), context(), code)),
             None => Err(Error::new(Kind::Transient, context())),
         }

@@ -62,6 +62,8 @@ metrics! {
     Counter Count PRODUCER_TRANSACTIONS = "oplogue_producer_transactions_total" ["outcome"];
     /// Time from the first record of a Kafka transaction to its commit.
     Histogram Seconds PRODUCER_TRANSACTION_SECONDS = "oplogue_producer_transaction_seconds" [""];
+    /// Slices that this producer works on; 0 on a standby.
+    Gauge Count PRODUCER_SLICES = "oplogue_producer_slices" [""];
     /// Cluster time of the source minus that of the last event published.
     Gauge Seconds PRODUCER_LAG_SECONDS = "oplogue_producer_lag_seconds" [""];
     /// Cluster time of the position kept in Kafka, as seconds since 1970.

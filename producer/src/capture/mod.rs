@@ -5,8 +5,10 @@
 //! out, so a reconnect neither repeats nor skips.
 
 mod batch;
+mod follow;
 mod stream;
 pub mod token;
 
 pub use batch::Batch;
-pub use stream::{Origin, Stream};
+pub use follow::follow;
+pub use stream::{Origin, Stream, only_database};

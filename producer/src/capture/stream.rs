@@ -7,6 +7,7 @@ use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
     mongo::{self, Version, code},
+    namespace::Filter,
 };
 use futures_util::StreamExt as _;
 use mongodb::{Client, raw_batch_cursor::RawBatchCursor};
@@ -158,4 +159,12 @@ fn explain(error: mongodb::error::Error) -> Error {
         _ => "cannot read the change stream",
     };
     mongo::failed(advice, error)
+}
+
+/// The one database to watch, when the filter names no other: a stream over it skips the rest at the server.
+pub fn only_database(filter: &Filter) -> Option<String> {
+    match filter.databases()?.as_slice() {
+        [only] => Some((*only).to_owned()),
+        _ => None,
+    }
 }

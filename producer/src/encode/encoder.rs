@@ -9,7 +9,7 @@ use common::{
     event::{ChangeEvent, Operation},
     headers::Format,
     key,
-    position::{CollectionCopy, Position, TOKEN_KEY, Topic},
+    position::{CollectionCopy, Gap, Position, TOKEN_KEY, Topic},
     raw::{Document, Element, Writer},
 };
 use serde::Serialize;
@@ -126,6 +126,15 @@ impl Encoder {
     pub fn topic(&mut self, topic: &Topic) -> Result<()> {
         self.positions.push(entry(topic.key(), topic)?);
         self.announcements.push(entry(topic.key(), topic)?);
+        Ok(())
+    }
+
+    /// Records lost history for workers and operators.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn gap(&mut self, slice: &str, gap: &Gap) -> Result<()> {
+        self.announcements.push(entry(gap.key(slice), gap)?);
         Ok(())
     }
 

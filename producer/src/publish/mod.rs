@@ -16,4 +16,4 @@ mod publisher;
 mod transaction;
 
 pub use publisher::{Published, Publisher, run};
-pub use transaction::{POSITIONS_PARTITION, Session};
+pub use transaction::Session;

@@ -7,9 +7,10 @@ use std::{
 };
 
 use common::{
-    config::types::Config,
+    config::{Config, Slice},
     error::{Error, Kind, Result},
     kafka::{self, classify, client_config, failed},
+    position::SLICE_KEY,
     retry::Backoff,
     telemetry::{health::Condition, names},
     topics::Topics,
@@ -25,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use super::headers;
 use crate::encode::{Encoded, Entry};
 
-/// Partition of the positions topic that this slice writes; one slice so far.
-pub const POSITIONS_PARTITION: i32 = 0;
+/// The control topic's only partition.
+const CONTROL_PARTITION: i32 = 0;
 /// How long the brokers may take to begin, end or fence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an aborted transaction is tried again before the client is given up.
@@ -81,7 +82,7 @@ impl ProducerContext for Deliveries {
 pub struct Session {
     client: BaseProducer<Deliveries>,
     deliveries: Deliveries,
-    slice: String,
+    slice: Slice,
     positions: String,
     control: String,
     shutdown: CancellationToken,
@@ -92,12 +93,16 @@ impl Session {
     ///
     /// # Errors
     /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when they refuse.
-    pub fn open(config: &Config, reached: Condition, shutdown: CancellationToken) -> Result<Self> {
+    pub fn open(
+        config: &Config,
+        slice: &Slice,
+        reached: Condition,
+        shutdown: CancellationToken,
+    ) -> Result<Self> {
         let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
-        let slice = config.producer.slice.clone();
         let deliveries = Deliveries { failed: Arc::default(), reached };
         let client: BaseProducer<Deliveries> = client_config(&config.kafka, "oplogue-producer")
-            .set("transactional.id", format!("oplogue.{}.{slice}", config.pipeline))
+            .set("transactional.id", format!("oplogue.{}.{}", config.pipeline, slice.name))
             .set("transaction.timeout.ms", config.producer.transaction_timeout_ms.to_string())
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -112,11 +117,22 @@ impl Session {
         Ok(Self {
             client,
             deliveries,
-            slice,
+            slice: slice.clone(),
             positions: topics.positions(),
             control: topics.control(),
             shutdown,
         })
+    }
+
+    /// Writes the slice's name into its partition of the positions topic. Blocks.
+    ///
+    /// # Errors
+    /// As [`Session::commit`], but it is not tried again.
+    pub fn claim(&self) -> Result<()> {
+        let value = serde_json::Value::from(self.slice.name.as_str()).to_string().into_bytes();
+        let name = Entry { key: SLICE_KEY.to_owned(), value };
+        let claimed = self.transaction(|| self.send_entries(&self.positions, self.partition(), [&name]));
+        claimed.map_err(|error| failed("cannot claim the slice's positions", error))
     }
 
     /// Publishes the batches and the position behind the last of them in one transaction. Blocks.
@@ -151,21 +167,30 @@ impl Session {
     }
 
     fn attempt(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
+        self.transaction(|| {
+            batches.iter().try_for_each(|batch| self.send_batch(batch))?;
+            self.send_entries(&self.positions, self.partition(), newest(batches))
+        })
+    }
+
+    fn transaction(&self, send: impl FnOnce() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
         drop(self.deliveries.take());
         self.client.begin_transaction()?;
-        for batch in batches {
-            self.send_batch(batch)?;
-        }
-        self.send_entries(&self.positions, newest(batches))?;
+        send()?;
         self.serve_until_delivered();
         self.retried(|| self.client.commit_transaction(REQUEST_TIMEOUT))?;
         self.deliveries.reached.ready();
         Ok(())
     }
 
+    /// The slice's partition of the positions topic.
+    fn partition(&self) -> i32 {
+        self.slice.partition.into()
+    }
+
     fn send_batch(&self, batch: &Encoded) -> Result<(), KafkaError> {
         for record in &batch.records {
-            let headers = headers::of(record, &self.slice, batch.position.epoch);
+            let headers = headers::of(record, &self.slice.name, batch.position.epoch);
             let mut out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
                 .partition(record.partition)
                 .payload(batch.value(record))
@@ -176,16 +201,17 @@ impl Session {
             }
             self.send(out)?;
         }
-        self.send_entries(&self.control, &batch.announcements)
+        self.send_entries(&self.control, CONTROL_PARTITION, &batch.announcements)
     }
 
     fn send_entries<'a>(
         &self,
         topic: &str,
+        partition: i32,
         entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Result<(), KafkaError> {
         for entry in entries {
-            let out = BaseRecord::<[u8], [u8]>::to(topic).partition(POSITIONS_PARTITION);
+            let out = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
             self.send(out.key(entry.key.as_bytes()).payload(&entry.value))?;
         }
         Ok(())

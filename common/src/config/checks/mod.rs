@@ -41,7 +41,30 @@ fn ends(role: Role, config: &Config, problems: &mut Vec<Problem>) {
                 problems.push(Problem::new(format!("{end}.uri_file"), "give either `uri` or `uri_file`"));
             }
             (Some(uri), _) => mongodb::check(&path, uri, problems),
+            (None, None) if end == "source" && !config.source.slices.is_empty() => {}
             (None, None) if needed_by == role => problems.push(Problem::new(&path, missing(role, end))),
+            (None, _) => {}
+        }
+    }
+    slices(role, config, problems);
+}
+
+/// Several sources: each with a name and a connection string of its own.
+fn slices(role: Role, config: &Config, problems: &mut Vec<Problem>) {
+    let source = &config.source;
+    if !source.slices.is_empty() && (source.uri.is_some() || source.uri_file.is_some()) {
+        problems.push(Problem::new("source.slices", "give either one `source.uri` or `source.slices`"));
+    }
+    for (i, slice) in source.slices.iter().enumerate() {
+        let path = format!("source.slices[{i}]");
+        if source.slices[..i].iter().any(|other| other.name == slice.name) {
+            problems.push(Problem::new(format!("{path}.name"), "another slice has this name"));
+        }
+        match (&slice.uri, &slice.uri_file) {
+            (Some(uri), _) => mongodb::check(&format!("{path}.uri"), uri, problems),
+            (None, None) if role == Role::Producer => {
+                problems.push(Problem::new(format!("{path}.uri"), "missing; give `uri` or `uri_file`"));
+            }
             (None, _) => {}
         }
     }

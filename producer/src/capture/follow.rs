@@ -1,0 +1,57 @@
+//! Following the stream: batch after batch to whoever works on them, through whatever passes by itself.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use common::{
+    error::{Kind, Result},
+    retry::Backoff,
+    telemetry::health::Condition,
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{Batch, Stream};
+
+/// How long the source waits for news before it answers empty, while chunks wait for the stream to advance.
+const COPYING_PATIENCE: Duration = Duration::from_millis(50);
+/// The same, when nothing waits.
+const IDLE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Hands batches on until nobody takes them; what passes by itself is retried where the stream stands. `lost` is set when the
+/// source no longer holds what follows the position.
+///
+/// # Errors
+/// What does not pass by itself.
+pub async fn follow(
+    mut stream: Stream,
+    batches: mpsc::Sender<Batch>,
+    is_copying: watch::Receiver<bool>,
+    condition: Condition,
+    lost: &AtomicBool,
+) -> Result<()> {
+    let mut backoff = Backoff::default();
+    loop {
+        stream.set_patience(if *is_copying.borrow() { COPYING_PATIENCE } else { IDLE_PATIENCE });
+        match stream.next().await {
+            Ok(batch) => {
+                backoff.reset();
+                condition.ready();
+                if batches.send(batch).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind == Kind::Transient => {
+                let wait = backoff.next().unwrap_or(IDLE_PATIENCE);
+                condition.not_ready(error.chain());
+                tracing::warn!(reason = error.chain(), ?wait, "the change stream is resumed");
+                tokio::time::sleep(wait).await;
+            }
+            Err(error) => {
+                lost.store(error.kind == Kind::PositionLost, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! One slice's life: taken over, captured, published, built anew after what passes by itself.
+//!
+//! Owns the order in which a slice's stages start and what their failure means. Guards: the slice is fenced before its position
+//! is read, so nobody can move it in between.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use common::{
+    config::{Config, Slice, types::HistoryLost},
+    error::{Disposition, Error, Kind, Result},
+    kafka::admin::Admin,
+    retry::Backoff,
+    supervision::{Supervisor, blocking},
+    telemetry::{health::Condition, names},
+    topics::Topics,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    capture::{Stream, follow, only_database},
+    encode::{Encoded, Encoder},
+    membership,
+    publish::{self, Published, Session},
+    pump::{Ends, Pump},
+    route::Routes,
+    source::{self, CLIENT, Source},
+    start::{self, Beginning},
+    state::State,
+};
+
+/// Batches of the stream that wait while one is worked on: the prefetch.
+const BATCHES_AHEAD: usize = 1;
+/// Encoded batches that wait while a transaction commits.
+const ENCODED_AHEAD: usize = 2;
+/// A longer life than this shows that the slice works, so that the next failure is waited for briefly again.
+const STEADY: Duration = Duration::from_secs(60);
+/// A fenced producer that comes back at once would fence the new holder in turn. This long after, it knows from the group
+/// whether the slice is still its own.
+const AFTER_FENCING: Duration = membership::SESSION_TIMEOUT;
+
+/// What a slice tells about itself.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    /// The source is reached.
+    pub source: Condition,
+    /// Somebody works on the slice as far as it is this producer's business.
+    pub slice: Condition,
+    /// The brokers are reached.
+    pub kafka: Condition,
+}
+
+/// What a slice needs to live.
+pub struct Life {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The slice.
+    pub slice: Slice,
+    /// What it tells about itself.
+    pub conditions: Conditions,
+    /// Cancelled when the slice is to be let go.
+    pub stop: CancellationToken,
+}
+
+impl Life {
+    /// Works on the slice until it is to be let go.
+    ///
+    /// # Errors
+    /// Whatever no retry can help with.
+    pub async fn run(&self) -> Result<()> {
+        let mut backoff = Backoff::default();
+        let lost = Arc::new(AtomicBool::new(false));
+        while !self.stop.is_cancelled() {
+            let begun = Instant::now();
+            let Err(error) = self.once(&lost).await else { break };
+            let error = self.judge(error, &lost);
+            if !matches!(error.kind.disposition(), Disposition::Retry | Disposition::Rejoin) {
+                return Err(error);
+            }
+            if begun.elapsed() > STEADY {
+                backoff.reset();
+            }
+            let wait = backoff.next().unwrap_or(STEADY);
+            let wait = if error.kind == Kind::Fenced { AFTER_FENCING } else { wait };
+            tracing::warn!(
+                slice = self.slice.name,
+                reason = error.chain(),
+                ?wait,
+                "the slice is built anew from its position"
+            );
+            self.conditions.slice.not_ready(error.chain());
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lost history is passed over where the policy says so: then the next life begins behind it.
+    fn judge(&self, error: Error, lost: &AtomicBool) -> Error {
+        if error.kind != Kind::PositionLost || !lost.load(Ordering::Relaxed) {
+            return error;
+        }
+        match self.config.producer.history_lost {
+            HistoryLost::Reset => Error { kind: Kind::Transient, ..error },
+            HistoryLost::Fail => {
+                let context = "history of the source is lost; producer.history_lost = \"reset\" goes on from now and records the gap";
+                Error::caused(Kind::PositionLost, context, error)
+            }
+        }
+    }
+
+    /// From reaching both sides to the first failure or the end. `lost` is set when the source does not hold the position any
+    /// more; when it is set already, the life begins behind the loss.
+    async fn once(&self, lost: &Arc<AtomicBool>) -> Result<()> {
+        let source = source::reach(&self.slice, &self.stop, &self.conditions.source).await?;
+        let (session, state) = self.take_over().await?;
+        let beginning = match &state.position {
+            Some(position) if lost.load(Ordering::Relaxed) => {
+                start::after_loss(&state, position, &source).await?
+            }
+            _ => start::decide(&state, &self.config.producer.start, &source).await?,
+        };
+        lost.store(false, Ordering::Relaxed);
+        tell(&beginning);
+        let routes = self.routes(&state, &source)?;
+        self.work(source, session, state, beginning, routes, lost.clone()).await
+    }
+
+    /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
+    async fn take_over(&self) -> Result<(Session, State)> {
+        let (config, slice) = (self.config.clone(), self.slice.clone());
+        let (kafka, stop) = (self.conditions.kafka.clone(), self.stop.clone());
+        blocking(move || {
+            let session = Session::open(&config, &slice, kafka, stop)?;
+            let state = State::read(&config, &slice)?;
+            if state.slice.is_none() {
+                session.claim()?;
+            }
+            Ok((session, state))
+        })
+        .await
+    }
+
+    fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
+        let Config { kafka, pipeline, .. } = self.config.as_ref();
+        let topics = Topics::new(&kafka.topic_prefix, pipeline);
+        let admin = Admin::new(kafka, CLIENT)?;
+        let client = source.client.clone();
+        Routes::open(&state.topics, self.config.filter(), topics, kafka.clone(), admin, client)
+    }
+
+    /// The stages, from the stream to Kafka.
+    async fn work(
+        &self,
+        source: Source,
+        session: Session,
+        state: State,
+        Beginning { origin, position, is_first, gap }: Beginning,
+        routes: Routes,
+        lost: Arc<AtomicBool>,
+    ) -> Result<()> {
+        let settings = &self.config.producer;
+        let (batches, batches_out) = mpsc::channel(BATCHES_AHEAD);
+        let (encoded, encoded_out) = mpsc::channel(ENCODED_AHEAD);
+        let (is_copying, is_copying_out) = watch::channel(true);
+        let (client, version) = (source.client.clone(), source.server.version);
+        let database = only_database(&self.config.filter());
+        let stream = Stream::new(client, version, database, settings.batch_events, origin);
+        let ends = Ends { batches: batches_out, publisher: encoded, is_copying };
+        let mut encoder = Encoder::new(position);
+        if let Some(gap) = &gap {
+            encoder.gap(&self.slice.name, gap)?;
+        }
+        let pump = Pump::new(source, encoder, routes, state.copies, ends, settings);
+
+        let mut stages = Supervisor::new(&self.stop);
+        let token = stages.token();
+        let condition = self.conditions.source.clone();
+        stages.spawn("capture", async move {
+            let capture = follow(stream, batches, is_copying_out, condition, &lost);
+            tokio::select! { biased; () = token.cancelled() => Ok(()), ended = capture => ended }
+        });
+        let token = stages.token();
+        stages.spawn("pump", async move {
+            tokio::select! { biased; () = token.cancelled() => Ok(()), ended = pump.run(is_first) => ended }
+        });
+        let most_bytes = settings.transaction_mib as usize * 1024 * 1024;
+        stages.spawn_thread("publish", move || publish_all(&session, encoded_out, most_bytes));
+        self.conditions.slice.ready();
+        stages.join().await
+    }
+}
+
+fn publish_all(session: &Session, batches: mpsc::Receiver<Encoded>, most_bytes: usize) -> Result<()> {
+    let (published, _) = watch::channel(Published::default());
+    publish::run(session, batches, &published, most_bytes)
+}
+
+fn tell(beginning: &Beginning) {
+    let position = &beginning.position;
+    let (cluster_time, sequence) = (position.cluster_time, position.sequence);
+    if let Some(gap) = &beginning.gap {
+        metrics::counter!(names::PRODUCER_GAPS).increment(1);
+        tracing::error!(from = %gap.from, to = %gap.to, "history of the source is lost: changes in between will be missing at the target");
+    } else if beginning.is_first {
+        tracing::info!(%cluster_time, snapshot = ?position.snapshot, "first start of this slice");
+    } else {
+        tracing::info!(%cluster_time, sequence, snapshot = ?position.snapshot, "going on from the position in Kafka");
+    }
+}
