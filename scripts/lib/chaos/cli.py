@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from dataclasses import replace
 from typing import Any, Dict, List
 
 from stack import environment
@@ -14,6 +15,8 @@ from chaos import options
 from chaos.options import Options
 
 INTERRUPTED = 130
+# Of the trial of a broken build.
+JUDGED_ROUNDS, JUDGED_SECONDS = 4, 8.0
 
 
 def main(words: List[str]) -> int:
@@ -25,7 +28,7 @@ def main(words: List[str]) -> int:
         if given.table:
             return _print_table(given)
         environment.enter()
-        return _run(given)
+        return _judge(given) if given.judge else 0 if _run(given).is_clean else 1
     except Failure as failure:
         say(f"chaos: {failure}")
         return failure.exit_code
@@ -41,7 +44,19 @@ def _print_table(given: Options) -> int:
     return 0
 
 
-def _run(given: Options) -> int:
+def _judge(given: Options) -> int:
+    """The checks on trial: each broken build has to be found out, for the right reason."""
+    let_off = []
+    for sabotage, kind in options.SABOTAGES.items():
+        counts = _run(replace(given, sabotage=sabotage, only=[], rounds=JUDGED_ROUNDS, round_seconds=JUDGED_SECONDS)).counts
+        print(f"{sabotage}: {'found out' if counts[kind] else 'NOT FOUND'}, {kind} {counts[kind]}\n", flush=True)
+        let_off += [] if counts[kind] else [sabotage]
+    print(f"not found: {', '.join(let_off)}" if let_off else "every broken build was found out", flush=True)
+    return 1 if let_off else 0
+
+
+def _run(given: Options) -> Any:
+    """One run; its verdict."""
     # What these import needs pymongo and a Kafka client, which are there from here on.
     from chaos import world
     from chaos.story import Story
@@ -59,10 +74,11 @@ def _run(given: Options) -> int:
             story.tell(lambda line: print(line, flush=True))
         finally:
             story.close()
-        return _conclude(given, story, opened, time.monotonic() - began)
+        _conclude(given, story, opened, time.monotonic() - began)
+        return story.total
 
 
-def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> int:
+def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> None:
     from chaos import report
 
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(story.faults.items())) or "none"
@@ -72,4 +88,3 @@ def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> int:
         run: Dict[str, Any] = {"seed": given.seed, "mode": given.mode, "producers": given.producers, "workers": given.workers}
         run.update(mongo=opened.stack.deployments["source"].version, sabotage=given.sabotage, rounds=story.rounds, apart=story.total.apart)
         report.append(given.report, run)
-    return 0 if story.total.is_clean else 1

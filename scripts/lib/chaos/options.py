@@ -10,7 +10,8 @@ from typing import List, Optional
 
 from chaos.faults.kinds import KINDS
 
-SABOTAGES = ("skip_event", "double_batch", "swap_pair", "early_offset")
+# Ways to break a build on purpose, and what must be counted then.
+SABOTAGES = {"skip_event": "lost", "double_batch": "duplicated", "swap_pair": "reordered", "early_offset": "ahead"}
 DEFAULT_NAME = "chaos"
 DEFAULT_ROUND_SECONDS = 12.0
 ABOUT = """\
@@ -35,6 +36,7 @@ class Options:
     mode: str
     binaries: Optional[Path]
     sabotage: Optional[str]
+    judge: bool
     mongo: List[str]
     name: str
     rate: float
@@ -58,6 +60,8 @@ def parse(words: List[str]) -> Options:
     parser.add_argument("--binaries", type=Path, metavar="DIR", help="folder of the producer and worker to run (default: built by cargo)")
     about = "run a build that is broken on purpose; it must be found out"
     parser.add_argument("--sabotage", choices=SABOTAGES, help=about)
+    about = "run every build that is broken on purpose, without faults; exit status 0 if each was found out"
+    parser.add_argument("--judge", action="store_true", help=about)
     about = "MongoDB version, e.g. 6.0.27 or 5.0; may be repeated, for one side each"
     parser.add_argument("--mongo", action="append", default=[], metavar="[SERVICE:]VERSION", help=about)
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"of the stack and the folder; several can run at once (default: {DEFAULT_NAME})")

@@ -26,6 +26,8 @@ from stack.waiting import wait_for
 ARRIVE_SECONDS = 90.0
 # After the markers: what other partitions still have to bring.
 AGREE_SECONDS = 45.0
+# The same where something is known to be wrong.
+DISAGREE_SECONDS = 5.0
 MARKER = "marker"
 LOOK_AGAIN_SECONDS = 0.5
 
@@ -113,9 +115,9 @@ class Settling:
         wait_for(what, looked, ARRIVE_SECONDS)
 
 
-def agreement(source: MongoClient, target: MongoClient, namespaces: List[Namespace]) -> Verdict:
+def agreement(source: MongoClient, target: MongoClient, namespaces: List[Namespace], seconds: float) -> Verdict:
     """Check a, given some time to come true."""
-    end = time.monotonic() + AGREE_SECONDS
+    end = time.monotonic() + seconds
     while True:
         verdict = Verdict()
         for one in namespaces:

@@ -114,7 +114,9 @@ class Story:
         self._settling.source()
         records = self._settling.topics(verdict)
         self._settling.target(verdict)
-        verdict.include(settling.agreement(self._source, self._target, self._namespaces))
+        is_broken = self._options.sabotage or not verdict.is_clean
+        seconds = settling.DISAGREE_SECONDS if is_broken else settling.AGREE_SECONDS
+        verdict.include(settling.agreement(self._source, self._target, self._namespaces, seconds))
         self._claims.look("at the end of the round")
         target, checkpoints = self._watcher.take()
         positions, committed = self._claims.take()

@@ -142,10 +142,17 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _close(world: World) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Not to be interrupted: it takes seconds, and half of it would leave processes behind."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    _end_all(world)
+    for number, held in before.items():
+        signal.signal(number, held)
+
+
+def _end_all(world: World) -> None:
     for part in world.pipeline.parts.values():
-        part.kill() if part.is_running else None
+        if part.is_running:
+            part.kill()
     if hasattr(world, "stack"):
         for one in world.stack.services:
             if Path(one.log).exists():
