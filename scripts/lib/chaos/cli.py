@@ -67,7 +67,10 @@ def _run(given: Options) -> Any:
     with world.open_up(given, chosen) as opened:
         opened.build()
         opened.start_services()
-        print(f"seed {given.seed}, {given.mode}, {given.producers} producer(s), {given.workers} workers; logs in {opened.folder}", flush=True)
+        print(
+            f"seed {given.seed}, {given.mode}, {given.producers} producer(s), {given.workers} workers; logs in {opened.folder}",
+            flush=True,
+        )
         story = Story(opened, given, chosen)
         story.begin()
         try:
@@ -83,8 +86,16 @@ def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> None:
 
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(story.faults.items())) or "none"
     apart = ", ".join(f"{what} {count}" for what, count in {**story.writes, **story.total.apart}.items())
-    print(f"\nseed {given.seed}, {len(story.rounds)} rounds in {seconds:.0f} s\nfaults: {faults}\ncounted apart: {apart}\n{story.total}", flush=True)
+    print(
+        f"\nseed {given.seed}, {len(story.rounds)} rounds in {seconds:.0f} s\nfaults: {faults}\ncounted apart: {apart}\n{story.total}",
+        flush=True,
+    )
     if given.report:
         run: Dict[str, Any] = {"seed": given.seed, "mode": given.mode, "producers": given.producers, "workers": given.workers}
-        run.update(mongo=opened.stack.deployments["source"].version, sabotage=given.sabotage, rounds=story.rounds, apart=story.total.apart)
+        run.update(
+            mongo=opened.stack.deployments["source"].version,
+            sabotage=given.sabotage,
+            rounds=story.rounds,
+            apart=story.total.apart,
+        )
         report.append(given.report, run)

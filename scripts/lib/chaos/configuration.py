@@ -55,7 +55,9 @@ def write(path: Path, brokers: str, namespaces: List[Namespace]) -> None:
 def _rule(namespace: Namespace) -> str:
     rule = namespace.rule
     kinds = {"allow": rule.allow, "deny": rule.deny}
-    return "\n".join(RULE.format(namespace=namespace.name, kind=kind, fields=json.dumps(sorted(held))) for kind, held in kinds.items() if held)
+    return "\n".join(
+        RULE.format(namespace=namespace.name, kind=kind, fields=json.dumps(sorted(held))) for kind, held in kinds.items() if held
+    )
 
 
 def environment(stack: Stack, role: str, sabotage: Optional[str]) -> Dict[str, str]:

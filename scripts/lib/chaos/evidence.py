@@ -31,12 +31,16 @@ def keep(folder: Path, verdict: Verdict, window: Window, deeds: Sequence[Deed]) 
 
 def deed_text(deed: Deed) -> str:
     """A fault with its times, as logs write them."""
-    began, ended = (datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds") for moment in (deed.began, deed.ended))
+    began, ended = (
+        datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds") for moment in (deed.began, deed.ended)
+    )
     return f"{began} to {ended} {deed.kind} {deed.subject}"
 
 
 def _document(document: DocumentId, window: Window) -> Dict[str, List[Any]]:
-    changes = [f"{time_text(one.time)} {one.operation} {one.state} #{one.content.hex()[:8]}" for one in window.source.get(document, [])]
+    changes = [
+        f"{time_text(one.time)} {one.operation} {one.state} #{one.content.hex()[:8]}" for one in window.source.get(document, [])
+    ]
     records = [
         f"{one.partition[0]}[{one.partition[1]}]@{one.offset} seq {one.sequence.number} {time_text(one.change.time)} {one.change.operation} "
         f"{one.change.state} #{one.change.content.hex()[:8]}{' snapshot' if one.is_snapshot else ''}"

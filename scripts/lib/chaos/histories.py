@@ -56,7 +56,9 @@ def _copies(document: DocumentId, changes: List[Change], records: List[Record], 
             copied_at = time
             _copy(document, changes, record, verdict)
         elif copied_at is not None and time <= copied_at:
-            verdict.add("reordered", f"{document}: the change at {time_text(time)} stands behind a copy of {time_text(copied_at)}")
+            verdict.add(
+                "reordered", f"{document}: the change at {time_text(time)} stands behind a copy of {time_text(copied_at)}"
+            )
 
 
 def _copy(document: DocumentId, changes: List[Change], record: Record, verdict: Verdict) -> None:

@@ -37,6 +37,7 @@ class Options:
     binaries: Optional[Path]
     sabotage: Optional[str]
     judge: bool
+    unique: bool
     mongo: List[str]
     name: str
     rate: float
@@ -57,14 +58,22 @@ def parse(words: List[str]) -> Options:
     about = "plain: the target is written at least once, so that documents may go back in time (default: exact)"
     parser.add_argument("--mode", choices=("exact", "plain"), default="exact", help=about)
     parser.add_argument("--rate", type=float, default=300.0, metavar="N", help="writes per second, about (default: 300)")
-    parser.add_argument("--binaries", type=Path, metavar="DIR", help="folder of the producer and worker to run (default: built by cargo)")
+    parser.add_argument(
+        "--binaries", type=Path, metavar="DIR", help="folder of the producer and worker to run (default: built by cargo)"
+    )
     about = "run a build that is broken on purpose; it must be found out"
     parser.add_argument("--sabotage", choices=SABOTAGES, help=about)
+    about = (
+        "make an index of the target unique, over values that are swapped between documents; it is an index like others otherwise"
+    )
+    parser.add_argument("--unique", action="store_true", help=about)
     about = "run every build that is broken on purpose, without faults; exit status 0 if each was found out"
     parser.add_argument("--judge", action="store_true", help=about)
     about = "MongoDB version, e.g. 6.0.27 or 5.0; may be repeated, for one side each"
     parser.add_argument("--mongo", action="append", default=[], metavar="[SERVICE:]VERSION", help=about)
-    parser.add_argument("--name", default=DEFAULT_NAME, help=f"of the stack and the folder; several can run at once (default: {DEFAULT_NAME})")
+    parser.add_argument(
+        "--name", default=DEFAULT_NAME, help=f"of the stack and the folder; several can run at once (default: {DEFAULT_NAME})"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="append the result to this file, one line of JSON a run")
     parser.add_argument("--table", type=Path, nargs="+", metavar="FILE", help="only print the table of such files, as Markdown")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")

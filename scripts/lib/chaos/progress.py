@@ -23,7 +23,10 @@ def regressions(window: Window, base: Dict[DocumentId, State]) -> Verdict:
         wrong = _first_step_back(states, seen)
         if wrong is not None:
             now, before = seen[wrong], seen[wrong - 1].state if wrong else states[0]
-            verdict.add("regressed", f"{document}: {now.state} at {time_text(now.time)} after {before}, not the source's way {_around(states, before)}")
+            verdict.add(
+                "regressed",
+                f"{document}: {now.state} at {time_text(now.time)} after {before}, not the source's way {_around(states, before)}",
+            )
     return verdict
 
 

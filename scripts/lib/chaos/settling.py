@@ -62,7 +62,9 @@ class Marked:
 class Settling:
     """Waits for the end of one round."""
 
-    def __init__(self, marked: Marked, truth: Truth, watcher: Watcher, topics: Topics, require_running: Callable[[], None]) -> None:
+    def __init__(
+        self, marked: Marked, truth: Truth, watcher: Watcher, topics: Topics, require_running: Callable[[], None]
+    ) -> None:
         self._marked, self._truth, self._watcher, self._topics = marked, truth, watcher, topics
         self._require_running = require_running
         self._reader = Reader()

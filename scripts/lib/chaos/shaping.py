@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import FrozenSet, Iterator, Optional, Tuple
+from typing import Any, FrozenSet, Iterator, Optional, Tuple
 
 from bson import decode, encode
 
@@ -59,7 +59,7 @@ def sorted_content(raw: bytes) -> bytes:
     return bytes(encode(_sorted(decode(raw))))
 
 
-def _sorted(value: object) -> object:
+def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _sorted(value[name]) for name in sorted(value)}
     return [_sorted(one) for one in value] if isinstance(value, list) else value

@@ -28,12 +28,12 @@ def compare(namespace: str, source: Documents, target: Documents, rule: Rule, ma
     for key, raw in source.items():
         expected, held = shaped(raw, rule), target.get(key)
         if held is None:
-            verdict.add("diverged", f"{namespace} {key}: missing at the target")
+            verdict.add("diverged", f"{(namespace, key)}: missing at the target")
         elif held != expected:
-            _different(f"{namespace} {key}", (expected, held), may_move, verdict)
+            _different(f"{(namespace, key)}", (expected, held), may_move, verdict)
     for key in target:
         if key not in source:
-            verdict.add("diverged", f"{namespace} {key}: at the target only")
+            verdict.add("diverged", f"{(namespace, key)}: at the target only")
     verdict.apart["documents"] += len(source)
     return verdict
 

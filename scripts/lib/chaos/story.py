@@ -45,7 +45,10 @@ class Story:
         self._source, self._target = (MongoClient(uris[side], socketTimeoutMS=10_000, **CLIENT) for side in ("source", "target"))
         self._workload = Workload(writing, namespaces, options.seed, options.rate)
         names = databases(namespaces)
-        raw = [MongoClient(uris[side], document_class=RawBSONDocument, socketTimeoutMS=10_000, **CLIENT) for side in ("source", "target")]
+        raw = [
+            MongoClient(uris[side], document_class=RawBSONDocument, socketTimeoutMS=10_000, **CLIENT)
+            for side in ("source", "target")
+        ]
         self._truth = Truth(raw[0], names, self._now(self._source))
         self._watcher = Watcher(raw[1], names, self._now(self._target), PIPELINE)
         self._topics = Topics(world.brokers, PIPELINE)
@@ -66,7 +69,8 @@ class Story:
         """What exists before the pipeline; then the pipeline and all who look on."""
         for one in self._namespaces:
             if one.is_unique:
-                self._target[one.db][one.coll].create_index("u", unique=True)
+                # Not unique at the target unless asked for: partitions do not wait for each other.
+                self._target[one.db][one.coll].create_index("u", unique=self._options.unique)
         self._truth.tail.start()
         self._watcher.tail.start()
         self._workload.seed_documents()
@@ -101,7 +105,16 @@ class Story:
         changes, records = sum(map(len, window.source.values())), len(window.records)
         seconds = time.monotonic() - began
         say(f"round {number:>3}  {seconds:5.1f} s  {changes} changes, {records} records; {names}: {verdict}")
-        self.rounds.append({"number": number, "seconds": round(seconds, 1), "faults": [one.kind for one in deeds], "changes": changes, "records": records, **verdict.counts})
+        self.rounds.append(
+            {
+                "number": number,
+                "seconds": round(seconds, 1),
+                "faults": [one.kind for one in deeds],
+                "changes": changes,
+                "records": records,
+                **verdict.counts,
+            }
+        )
         if not verdict.is_clean:
             self._tell_evidence(verdict, window, say)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import shutil
 import signal
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, List
@@ -25,7 +24,17 @@ from chaos.workload.namespaces import Namespace
 # A broker that was killed is let in again when its former session has run out.
 BROKER = ("broker.session.timeout.ms=6000", "group.min.session.timeout.ms=6000")
 MEMBERS = 3
-SABOTAGE_BUILD = ("build", "--locked", "-p", "producer", "-p", "worker", "--bins", "--features", "producer/sabotage,worker/sabotage")
+SABOTAGE_BUILD = (
+    "build",
+    "--locked",
+    "-p",
+    "producer",
+    "-p",
+    "worker",
+    "--bins",
+    "--features",
+    "producer/sabotage,worker/sabotage",
+)
 
 
 class World:
@@ -92,7 +101,11 @@ class World:
         kafka.brokers = f"127.0.0.1:{front}"
         properties = Path(kafka.service.folder) / "server.properties"
         told = properties.read_text()
-        properties.write_text(told.replace(f"advertised.listeners=PLAINTEXT://127.0.0.1:{back}", f"advertised.listeners=PLAINTEXT://{kafka.brokers}"))
+        properties.write_text(
+            told.replace(
+                f"advertised.listeners=PLAINTEXT://127.0.0.1:{back}", f"advertised.listeners=PLAINTEXT://{kafka.brokers}"
+            )
+        )
         return found
 
     def start_parts(self) -> None:

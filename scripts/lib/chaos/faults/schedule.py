@@ -10,7 +10,14 @@ from chaos.faults.kinds import act_and_subject
 
 MOST_AT_ONCE = 3
 # Shortest and longest, in seconds: a stop, a time until what was killed is started again, a bad network.
-LASTING = {"kill": (0.0, 4.0), "pause": (1.0, 20.0), "cut": (0.3, 6.0), "slow": (2.0, 8.0), "silent": (1.0, 12.0), "storm": (3.0, 8.0)}
+LASTING = {
+    "kill": (0.0, 4.0),
+    "pause": (1.0, 20.0),
+    "cut": (0.3, 6.0),
+    "slow": (2.0, 8.0),
+    "silent": (1.0, 12.0),
+    "storm": (3.0, 8.0),
+}
 # A worker stopped for longer than its session writes what nobody fences in plain mode.
 PLAIN_PAUSE = (1.0, 5.0)
 
@@ -36,7 +43,10 @@ def round_of(seed: int, number: int, kinds: List[str], seconds: float, is_plain:
         subjects = [act_and_subject(one)[1] for one in chosen]
         if len(chosen) < wanted and act_and_subject(kind)[1] not in subjects:
             chosen.append(kind)
-    return [Fault(kind, chance.uniform(0.3, seconds * 0.6), _lasting(kind, chance, is_plain), chance.getrandbits(32)) for kind in chosen]
+    return [
+        Fault(kind, chance.uniform(0.3, seconds * 0.6), _lasting(kind, chance, is_plain), chance.getrandbits(32))
+        for kind in chosen
+    ]
 
 
 def _lasting(kind: str, chance: Random, is_plain: bool) -> float:

@@ -25,7 +25,12 @@ class Network:
         # Not in the folder: a socket's path is limited to about a hundred characters.
         self._control = str(Path(tempfile.mkdtemp(prefix="oplogue-chaos-")) / "control")
         self._paths = paths
-        argv = [sys.executable, str(PROXY), self._control, json.dumps({name: {"port": front, "to": back} for name, (front, back) in paths.items()})]
+        argv = [
+            sys.executable,
+            str(PROXY),
+            self._control,
+            json.dumps({name: {"port": front, "to": back} for name, (front, back) in paths.items()}),
+        ]
         self.service = Service("proxies", [], argv, {}, str(folder), str(folder / "proxies.log"))
 
     def start(self) -> None:

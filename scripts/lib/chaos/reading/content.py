@@ -57,4 +57,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, RawBSONDocument):
         return {name: _plain(held) for name, held in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list) else value
-

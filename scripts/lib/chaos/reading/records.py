@@ -68,7 +68,9 @@ def record_of(raw: Raw) -> Record:
         raise ValueError("headers and event disagree")
     if raw.headers["ns"] != document[0]:
         raise ValueError("header and event disagree about the namespace")
-    return Record(raw.partition, raw.offset, sequence_of(raw.headers["seq"]), raw.headers.get("snapshot") == "true", change, document)
+    return Record(
+        raw.partition, raw.offset, sequence_of(raw.headers["seq"]), raw.headers.get("snapshot") == "true", change, document
+    )
 
 
 def sequence_of(text: str) -> Sequence:

@@ -121,4 +121,3 @@ class _Silence:
 
     def log(self, *_: Any, **__: Any) -> None:
         """Nothing."""
-

@@ -45,7 +45,9 @@ class Watcher:
         if f"{event['ns']['db']}.{event['ns']['coll']}" != self._collection or "offset" not in fields:
             return
         place = event["documentKey"]["_id"]
-        claim = Checkpoint(time_of(event), (place["topic"], int(place["partition"])), int(fields["offset"]), "the partition's document")
+        claim = Checkpoint(
+            time_of(event), (place["topic"], int(place["partition"])), int(fields["offset"]), "the partition's document"
+        )
         with self._lock:
             self._checkpoints.append(claim)
 

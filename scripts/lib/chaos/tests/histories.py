@@ -23,7 +23,9 @@ def right() -> Window:
         ONE: [change(1, 10), change(3, 11), change(4, GONE), change(6, 12, "insert"), change(8, 13)],
         TWO: [change(2, 20, "insert"), change(5, 21), change(7, 22, "replace")],
     }
-    in_order: List[Tuple[DocumentId, Change]] = sorted(((one, held) for one in source for held in source[one]), key=lambda pair: pair[1].time)
+    in_order: List[Tuple[DocumentId, Change]] = sorted(
+        ((one, held) for one in source for held in source[one]), key=lambda pair: pair[1].time
+    )
     records = [record(document, held, number) for number, (document, held) in enumerate(in_order, 1)]
     target = {one: [Seen((held.time[0] + 100, 1), held.state) for held in changes] for one, changes in source.items()}
     return Window(source, records, target)

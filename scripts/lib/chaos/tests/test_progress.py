@@ -50,7 +50,9 @@ class Regressions(unittest.TestCase):
 
 
 def claims(window, *checkpoints, base=None):
-    window.checkpoints = [Checkpoint((second, 1), PARTITIONS[document], offset, "test") for second, document, offset in checkpoints]
+    window.checkpoints = [
+        Checkpoint((second, 1), PARTITIONS[document], offset, "test") for second, document, offset in checkpoints
+    ]
     return progress.ahead(window, base or {}).counts["ahead"]
 
 
@@ -60,7 +62,9 @@ class Ahead(unittest.TestCase):
 
     def test_an_offset_whose_records_are_applied_is_right(self):
         window = right()
-        self.assertEqual(claims(window, (103, ONE, self.offset_behind(window, ONE, 11)), (108, ONE, self.offset_behind(window, ONE, 13))), 0)
+        self.assertEqual(
+            claims(window, (103, ONE, self.offset_behind(window, ONE, 11)), (108, ONE, self.offset_behind(window, ONE, 13))), 0
+        )
 
     def test_an_offset_committed_early_is_ahead(self):
         window = right()

@@ -20,7 +20,11 @@ EVENT = {
     "clusterTime": Timestamp(7, 2),
     "ns": {"db": "db", "coll": "a"},
     "documentKey": {"_id": {"a": Int64(1), "b": MinKey()}},
-    "updateDescription": {"updatedFields": {"rev": 9, "when": datetime(2020, 1, 1, tzinfo=timezone.utc)}, "removedFields": ["x"], "truncatedArrays": [{"field": "l", "newSize": 2}]},
+    "updateDescription": {
+        "updatedFields": {"rev": 9, "when": datetime(2020, 1, 1, tzinfo=timezone.utc)},
+        "removedFields": ["x"],
+        "truncatedArrays": [{"field": "l", "newSize": 2}],
+    },
 }
 
 
@@ -64,7 +68,10 @@ class Records(unittest.TestCase):
 
     def test_parts_are_put_together_and_a_missing_part_is_a_finding(self):
         whole = raw()
-        parts = [whole._replace(headers={**whole.headers, "part": f"{number}/2"}, value=value) for number, value in ((1, whole.value[:40]), (2, whole.value[40:]))]
+        parts = [
+            whole._replace(headers={**whole.headers, "part": f"{number}/2"}, value=value)
+            for number, value in ((1, whole.value[:40]), (2, whole.value[40:]))
+        ]
         (first, record), verdict = self.read(*parts)
         self.assertIsNone(first)
         self.assertEqual(record.change, self.read(whole)[0][0].change)

@@ -46,7 +46,10 @@ class InOrder(unittest.TestCase):
 
     def test_an_epoch_counts_from_one_again(self):
         window = right()
-        later = [one._replace(offset=one.offset + 50, sequence=Sequence("rs0", 1, number)) for number, one in enumerate(right().records[-2:], 1)]
+        later = [
+            one._replace(offset=one.offset + 50, sequence=Sequence("rs0", 1, number))
+            for number, one in enumerate(right().records[-2:], 1)
+        ]
         window.records += later
         self.assertEqual(counts(window), {})
 

@@ -11,7 +11,20 @@ from chaos.identity import identity
 from chaos.shaping import Rule, shaped
 from chaos.sides import compare, keyed
 
-EVERYTHING = {"_id": 1, "a": 1.5, "b": "text", "c": {"x": [1, None]}, "d": [], "e": Binary(b"12", 128), "f": None, "g": Regex("a", "i"), "h": Int64(3), "i": MinKey(), "j": Decimal128("1.0"), "k": True}
+EVERYTHING = {
+    "_id": 1,
+    "a": 1.5,
+    "b": "text",
+    "c": {"x": [1, None]},
+    "d": [],
+    "e": Binary(b"12", 128),
+    "f": None,
+    "g": Regex("a", "i"),
+    "h": Int64(3),
+    "i": MinKey(),
+    "j": Decimal128("1.0"),
+    "k": True,
+}
 
 
 def compared(source, target, rule=Rule(), may_move=False):

@@ -25,7 +25,9 @@ def value(chance: Random, depth: int = 0) -> Any:
         lambda: chance.random() < 0.5,
         lambda: EPOCH + timedelta(milliseconds=chance.randint(0, 10**11)),
         lambda: object_id(chance),
-        lambda: Binary(chance.randbytes(chance.randint(0, 12)) if hasattr(chance, "randbytes") else b"\1\2", chance.choice([0, 5, 128])),
+        lambda: Binary(
+            chance.randbytes(chance.randint(0, 12)) if hasattr(chance, "randbytes") else b"\1\2", chance.choice([0, 5, 128])
+        ),
         lambda: Timestamp(chance.randint(1, 2**31), chance.randint(1, 100)),
         lambda: chance.choice([MinKey(), MaxKey(), Regex("^a", "i")]),
         lambda: [value(chance, depth + 1) for _ in range(chance.randint(0, 3))],

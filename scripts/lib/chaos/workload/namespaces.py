@@ -36,7 +36,9 @@ class Namespace:
 PEOPLE = frozenset({"rev", "name", "nested", "list", "items", "tags", "count"})
 ALL = (
     Namespace("alpha", "orders", existing=300, most=400, weight=4),
-    Namespace("alpha", "mixed", existing=60, most=120, rule=Rule(deny=frozenset({"secret", "extra"})), has_mixed_ids=True, weight=3),
+    Namespace(
+        "alpha", "mixed", existing=60, most=120, rule=Rule(deny=frozenset({"secret", "extra"})), has_mixed_ids=True, weight=3
+    ),
     Namespace("beta", "people", existing=200, most=300, rule=Rule(allow=PEOPLE), weight=3),
     Namespace("beta", "ledger", existing=100, most=150, weight=2),
     Namespace("beta", "unique", existing=40, most=60, is_unique=True, weight=1),

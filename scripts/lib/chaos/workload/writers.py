@@ -70,7 +70,9 @@ class Writer(threading.Thread):
                 continue
             self._turn()
             is_quiet = self._chance.random() < PAUSES
-            self._stopping.wait(self._chance.uniform(0.5, LONGEST_PAUSE_SECONDS) if is_quiet else self._seconds * self._chance.uniform(0.5, 1.5))
+            self._stopping.wait(
+                self._chance.uniform(0.5, LONGEST_PAUSE_SECONDS) if is_quiet else self._seconds * self._chance.uniform(0.5, 1.5)
+            )
 
     def _turn(self) -> None:
         pool = self._chance.choices(self._pools, [one.namespace.weight for one in self._pools])[0]
@@ -121,7 +123,9 @@ class Writer(threading.Thread):
         one, two = self._chance.sample(there, 2)
         touched = [(pool, at, True) for at in (one, two)]
         try:
-            found = {held["_id"]: held["u"] for held in self._in(pool).find({"_id": {"$in": [pool.ids[one], pool.ids[two]]}}, {"u": 1})}
+            found = {
+                held["_id"]: held["u"] for held in self._in(pool).find({"_id": {"$in": [pool.ids[one], pool.ids[two]]}}, {"u": 1})
+            }
             values = found[pool.ids[one]], found[pool.ids[two]]
         except (PyMongoError, KeyError):
             self._doubt(touched)
@@ -172,9 +176,13 @@ class Workload:
         self.revs = itertools.count(1)
         chance = Random(f"ids {seed}")
         self._ids: Dict[str, List[Any]] = {
-            one.name: documents.mixed_ids(one.most, chance) if one.has_mixed_ids else documents.numbered_ids(one.most) for one in namespaces
+            one.name: documents.mixed_ids(one.most, chance) if one.has_mixed_ids else documents.numbered_ids(one.most)
+            for one in namespaces
         }
-        self.writers = [Writer(client, self._pools(number), Random(f"writer {number} {seed}"), self.revs, rate / WRITERS) for number in range(WRITERS)]
+        self.writers = [
+            Writer(client, self._pools(number), Random(f"writer {number} {seed}"), self.revs, rate / WRITERS)
+            for number in range(WRITERS)
+        ]
 
     def _pools(self, writer: int) -> List[Pool]:
         pools = []
