@@ -60,18 +60,17 @@ def _run(given: Options) -> Any:
     # What these import needs pymongo and a Kafka client, which are there from here on.
     from chaos import world
     from chaos.story import Story
-    from chaos.workload import namespaces
+    from chaos.workload.namespaces import ALL
 
-    chosen = namespaces.chosen(with_unique=given.mode == "exact")
     began = time.monotonic()
-    with world.open_up(given, chosen) as opened:
+    with world.open_up(given, ALL) as opened:
         opened.build()
         opened.start_services()
         print(
             f"seed {given.seed}, {given.mode}, {given.producers} producer(s), {given.workers} workers; logs in {opened.folder}",
             flush=True,
         )
-        story = Story(opened, given, chosen)
+        story = Story(opened, given, ALL)
         story.begin()
         try:
             story.tell(lambda line: print(line, flush=True))

@@ -43,6 +43,7 @@ class Conductor:
         self.deeds: List[Deed] = []
         self._acts: Dict[str, Callable[[str, Fault, Random], str]] = {
             "kill": self._kill,
+            "blackout": self._blackout,
             "pause": self._pause,
             "storm": self._storm,
             "stepdown": self._stepdown,
@@ -92,6 +93,25 @@ class Conductor:
         self._ending.wait(fault.lasts)
         self._start(one)
         return one.name
+
+    def _blackout(self, subject: str, fault: Fault, chance: Random) -> str:
+        """All of a kind at once."""
+        if subject in self._world.parts:
+            parts = self._world.parts[subject]
+            for part in parts:
+                part.kill()
+            self._look(f"all of {subject} killed")
+            self._ending.wait(fault.lasts)
+            for part in parts:
+                self._world.pipeline.start_again(part.name)
+            return f"{len(parts)} processes"
+        members = self._world.stack.deployments[subject].members
+        for one in members:
+            lifecycle.kill(self._world.stack.name, one.name, service.signal.SIGKILL)
+        self._ending.wait(fault.lasts)
+        for one in members:
+            self._start(one)
+        return f"{len(members)} members"
 
     def _pause(self, subject: str, fault: Fault, chance: Random) -> str:
         if subject in self._world.parts:

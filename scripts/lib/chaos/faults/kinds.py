@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Dict, List
 
 SUBJECTS: Dict[str, List[str]] = {
-    "producer": ["kill", "pause"],
-    "worker": ["kill", "pause", "storm"],
+    "producer": ["kill", "pause", "blackout"],
+    "worker": ["kill", "pause", "storm", "blackout"],
     "broker": ["kill", "pause", "cut", "slow", "silent"],
-    "source": ["kill", "pause", "stepdown", "cut", "slow", "silent"],
-    "target": ["kill", "pause", "stepdown", "cut", "slow", "silent"],
+    "source": ["kill", "pause", "stepdown", "cut", "slow", "silent", "blackout"],
+    "target": ["kill", "pause", "stepdown", "cut", "slow", "silent", "blackout"],
 }
 KINDS = tuple(f"{act}-{subject}" for subject, acts in SUBJECTS.items() for act in acts)
 

@@ -12,6 +12,7 @@ MOST_AT_ONCE = 3
 # Shortest and longest, in seconds: a stop, a time until what was killed is started again, a bad network.
 LASTING = {
     "kill": (0.0, 4.0),
+    "blackout": (0.0, 4.0),
     "pause": (1.0, 20.0),
     "cut": (0.3, 6.0),
     "slow": (2.0, 8.0),

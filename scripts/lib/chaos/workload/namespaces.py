@@ -34,7 +34,7 @@ class Namespace:
 
 
 PEOPLE = frozenset({"rev", "name", "nested", "list", "items", "tags", "count"})
-ALL = (
+ALL = [
     Namespace("alpha", "orders", existing=300, most=400, weight=4),
     Namespace(
         "alpha", "mixed", existing=60, most=120, rule=Rule(deny=frozenset({"secret", "extra"})), has_mixed_ids=True, weight=3
@@ -44,12 +44,7 @@ ALL = (
     Namespace("beta", "unique", existing=40, most=60, is_unique=True, weight=1),
     Namespace("gamma", "bulk", existing=4000, most=4400, padding=1500, weight=3),
     Namespace("gamma", "moved", existing=50, most=80, may_move=True, weight=1),
-)
-
-
-def chosen(with_unique: bool) -> List[Namespace]:
-    """Those of a run."""
-    return [one for one in ALL if with_unique or not one.is_unique]
+]
 
 
 def databases(namespaces: List[Namespace]) -> List[str]:
