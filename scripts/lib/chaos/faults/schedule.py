@@ -44,10 +44,9 @@ def round_of(seed: int, number: int, kinds: List[str], seconds: float, is_plain:
         subjects = [act_and_subject(one)[1] for one in chosen]
         if len(chosen) < wanted and act_and_subject(kind)[1] not in subjects:
             chosen.append(kind)
-    return [
-        Fault(kind, chance.uniform(0.3, seconds * 0.6), _lasting(kind, chance, is_plain), chance.getrandbits(32))
-        for kind in chosen
-    ]
+    # In the first round while what existed is copied, which takes a few seconds.
+    begins = (0.5, 4.0) if number == 1 else (0.3, seconds * 0.6)
+    return [Fault(kind, chance.uniform(*begins), _lasting(kind, chance, is_plain), chance.getrandbits(32)) for kind in chosen]
 
 
 def _lasting(kind: str, chance: Random, is_plain: bool) -> float:

@@ -42,7 +42,7 @@ ALL = [
     Namespace("beta", "people", existing=200, most=300, rule=Rule(allow=PEOPLE), weight=3),
     Namespace("beta", "ledger", existing=100, most=150, weight=2),
     Namespace("beta", "unique", existing=40, most=60, is_unique=True, weight=1),
-    Namespace("gamma", "bulk", existing=4000, most=4400, padding=1500, weight=3),
+    Namespace("gamma", "bulk", existing=6000, most=6400, padding=2500, weight=3),
     Namespace("gamma", "moved", existing=50, most=80, may_move=True, weight=1),
 ]
 
