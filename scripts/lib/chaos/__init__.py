@@ -7,6 +7,7 @@ from `stack` and `demo`, which run services and processes):
     identity, shaping         when `_id`s are equal; the field rules, written apart from the pipeline's; pure
     sides                     check a: target = shaped source; pure
     histories, sequences      checks b and e: topics against the source's own stream; pure
+    transactions              places in transactions; pure
     progress                  checks c and d: the target's way, and what was claimed about it; pure
     checking                  all checks over what happened since the last ones; pure
     reading                   change streams while everything goes on, topics and claims

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List
 
-from chaos import histories, progress
+from chaos import histories, progress, transactions
 from chaos.model import DocumentId, State, Window
 from chaos.progress import Positions
 from chaos.reading.records import Raw
@@ -25,6 +25,8 @@ class Checks:
         verdict = histories.check(window)
         verdict.include(self._sequences.check(window))
         verdict.include(self._positions.check(window))
+        if any(record.place for record in window.records):
+            verdict.include(transactions.check(window))
         verdict.include(progress.ahead(window, self._base))
         regressions = progress.regressions(window, self._base)
         if self._is_plain:

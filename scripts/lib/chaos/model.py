@@ -28,6 +28,8 @@ class Change(NamedTuple):
     operation: str
     content: bytes
     state: State
+    # Session (hex) and number of the transaction that it was part of.
+    transaction: Optional[Tuple[str, int]] = None
 
 
 class Sequence(NamedTuple):
@@ -47,6 +49,8 @@ class Record(NamedTuple):
     is_snapshot: bool
     change: Change
     document: DocumentId
+    # Session, number and index, as the header says them.
+    place: Optional[Tuple[str, int, int]] = None
 
 
 class Seen(NamedTuple):

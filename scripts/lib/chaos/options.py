@@ -38,6 +38,7 @@ class Options:
     sabotage: Optional[str]
     judge: bool
     unique: bool
+    requests: bool
     mongo: List[str]
     name: str
     rate: float
@@ -67,6 +68,8 @@ def parse(words: List[str]) -> Options:
         "make an index of the target unique, over values that are swapped between documents; it is an index like others otherwise"
     )
     parser.add_argument("--unique", action="store_true", help=about)
+    about = "ask for no documents anew while everything goes on"
+    parser.add_argument("--no-requests", action="store_false", dest="requests", help=about)
     about = "run every build that is broken on purpose, without faults; exit status 0 if each was found out"
     parser.add_argument("--judge", action="store_true", help=about)
     about = "MongoDB version, e.g. 6.0.27 or 5.0; may be repeated, for one side each"

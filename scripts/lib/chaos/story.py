@@ -24,6 +24,7 @@ from chaos.reading.watcher import Watcher
 from chaos.settling import Marked, Settling
 from chaos.verdict import Verdict
 from chaos.workload.namespaces import Namespace, databases
+from chaos.workload.requests import Requests
 from chaos.workload.writers import Workload
 from chaos.world import World
 
@@ -54,6 +55,7 @@ class Story:
         self._topics = Topics(world.brokers, PIPELINE)
         self._claims = Claims(self._topics, self._target)
         self._conductor = Conductor(world, self._claims.look)
+        self._requests = Requests(world.brokers, PIPELINE, options.seed)
         self._marked = Marked(writing, namespaces)
         self._settling = Settling(self._marked, self._truth, self._watcher, self._topics, world.pipeline.require_running)
         self._checks = Checks(self._is_plain)
@@ -93,6 +95,7 @@ class Story:
         faults = schedule.round_of(options.seed, number, options.only, options.round_seconds, self._is_plain)
         told = len(self._conductor.deeds)
         self._workload.go()
+        asked = self._requests.ask(number, self._namespaces, self._workload.ids) if options.requests and number > 1 else ""
         self._conductor.carry_out(faults, options.round_seconds)
         if not self._workload.pause(WRITERS_END_SECONDS):
             raise Failure("a writer did not come to an end")
@@ -102,6 +105,7 @@ class Story:
         self.faults.update(one.kind for one in deeds)
         self.total.include(verdict)
         names = ", ".join(f"{one.kind} ({one.subject})" for one in deeds) or "no fault"
+        names += f"; asked for {asked}" if asked else ""
         changes, records = sum(map(len, window.source.values())), len(window.records)
         seconds = time.monotonic() - began
         say(f"round {number:>3}  {seconds:5.1f} s  {changes} changes, {records} records; {names}: {verdict}")

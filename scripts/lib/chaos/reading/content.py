@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional, Tuple
 
 from bson import encode
 from bson.raw_bson import RawBSONDocument
@@ -15,7 +15,13 @@ DELTA_PARTS = ("removedFields", "truncatedArrays")
 
 def change_of(event: Mapping[str, Any]) -> Change:
     """Time, operation, content and state of an event of raw documents."""
-    return Change(time_of(event), event["operationType"], _content(event), state_of(event))
+    return Change(time_of(event), event["operationType"], _content(event), state_of(event), transaction_of(event))
+
+
+def transaction_of(event: Mapping[str, Any]) -> Optional[Tuple[str, int]]:
+    """Session and number of the transaction that an event was part of."""
+    session, number = event.get("lsid"), event.get("txnNumber")
+    return None if session is None or number is None else (bytes(session["id"]).hex(), int(number))
 
 
 def time_of(event: Mapping[str, Any]) -> Time:

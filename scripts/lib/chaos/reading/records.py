@@ -68,9 +68,16 @@ def record_of(raw: Raw) -> Record:
         raise ValueError("headers and event disagree")
     if raw.headers["ns"] != document[0]:
         raise ValueError("header and event disagree about the namespace")
-    return Record(
-        raw.partition, raw.offset, sequence_of(raw.headers["seq"]), raw.headers.get("snapshot") == "true", change, document
-    )
+    sequence, is_snapshot = sequence_of(raw.headers["seq"]), raw.headers.get("snapshot") == "true"
+    return Record(raw.partition, raw.offset, sequence, is_snapshot, change, document, place_of(raw.headers.get("txn")))
+
+
+def place_of(text: Optional[str]) -> Optional[Tuple[str, int, int]]:
+    """The header `txn`."""
+    if text is None:
+        return None
+    session, number, index = text.split("/")
+    return session, int(number), int(index)
 
 
 def sequence_of(text: str) -> Sequence:

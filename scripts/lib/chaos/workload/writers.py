@@ -175,7 +175,7 @@ class Workload:
         self._client, self._namespaces, self._seed = client, namespaces, seed
         self.revs = itertools.count(1)
         chance = Random(f"ids {seed}")
-        self._ids: Dict[str, List[Any]] = {
+        self.ids: Dict[str, List[Any]] = {
             one.name: documents.mixed_ids(one.most, chance) if one.has_mixed_ids else documents.numbered_ids(one.most)
             for one in namespaces
         }
@@ -189,7 +189,7 @@ class Workload:
         for one in self._namespaces:
             own = range(writer, one.most, WRITERS)
             existing = {at for at, number in enumerate(own) if number < one.existing}
-            pools.append(Pool(one, [self._ids[one.name][number] for number in own], existing))
+            pools.append(Pool(one, [self.ids[one.name][number] for number in own], existing))
         return pools
 
     def seed_documents(self) -> None:
@@ -199,7 +199,7 @@ class Workload:
             collection = self._client[one.db][one.coll]
             if one.is_unique:
                 collection.create_index("u", unique=True)
-            ids = self._ids[one.name][: one.existing]
+            ids = self.ids[one.name][: one.existing]
             collection.bulk_write([operations.insertion(one, key, next(self.revs), chance) for key in ids])
 
     def start(self) -> None:
