@@ -37,8 +37,8 @@ class Fault:
 def round_of(seed: int, number: int, kinds: List[str], seconds: float, is_plain: bool) -> List[Fault]:
     """The faults of one round, of subjects that differ."""
     chance = Random(f"faults {seed} {number}")
-    # Mostly one at a time, so that what it does is seen by itself.
-    wanted = chance.choice([1, 1, 2, MOST_AT_ONCE])
+    # Now and then one alone, so that what it does is seen by itself.
+    wanted = chance.choice([1, 2, 2, MOST_AT_ONCE])
     chosen: List[str] = []
     for kind in chance.sample(kinds, len(kinds)):
         subjects = [act_and_subject(one)[1] for one in chosen]
