@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 use crate::config::Role;
@@ -82,7 +82,7 @@ pub struct Setting {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Do the work until told to stop.
     Run,
@@ -95,6 +95,19 @@ pub enum Action {
     Health,
     /// Write the completions of a shell.
     Completions(Shell),
+    /// Set from where partitions are applied next.
+    Seek(Seek),
+}
+
+/// From where partitions are applied next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seek {
+    /// The topic; every one of the pipeline when not named.
+    pub topic: Option<String>,
+    /// The partition; every one of the topic when not named.
+    pub partition: Option<i32>,
+    /// The offset; the beginning when not named.
+    pub offset: Option<i64>,
 }
 
 impl Cli {
@@ -111,6 +124,11 @@ impl Cli {
             Some(("completions", completions)) => {
                 Action::Completions(*completions.get_one("shell").expect("clap requires the shell"))
             }
+            Some(("seek", seek)) => Action::Seek(Seek {
+                topic: seek.get_one("topic").cloned(),
+                partition: seek.get_one("partition").copied(),
+                offset: seek.get_one("offset").copied(),
+            }),
             _ => Action::Run,
         };
         // Global arguments arrive with the innermost command.
@@ -142,6 +160,7 @@ pub fn command(role: Role) -> Command {
             "Ask the process that listens at telemetry.listen whether it is ready: exit status 0 if it is, else 1",
         ))
         .subcommand(completions_command())
+        .subcommands((role == Role::Worker).then(seek_command))
         .after_help(after_help(role))
         .max_term_width(110)
 }
@@ -192,6 +211,34 @@ fn check_command(role: Role) -> Command {
     let connect = Arg::new("connect").long("connect").action(ArgAction::SetTrue).help(reached);
     let about = "Validate the configuration, show what was understood with secrets masked, and exit";
     Command::new("check").about(about).arg(connect)
+}
+
+fn seek_command() -> Command {
+    let topic = Arg::new("topic").long("topic").value_name("TOPIC").help("The topic");
+    let partition = Arg::new("partition")
+        .long("partition")
+        .value_name("NUMBER")
+        .value_parser(value_parser!(i32).range(0..))
+        .requires("topic")
+        .help("The partition; all of the topic when it is left out");
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("Every partition of the pipeline");
+    let offset = Arg::new("offset")
+        .long("offset")
+        .value_name("NUMBER")
+        .value_parser(value_parser!(i64).range(0..))
+        .requires("partition")
+        .help("The offset of the record that is applied next");
+    let beginning = Arg::new("beginning")
+        .long("beginning")
+        .action(ArgAction::SetTrue)
+        .help("From the first record that the topic still holds");
+    let about = "Set from where changes are applied next, while no worker runs; what is applied again overwrites what \
+                 came later, until that is applied again too";
+    Command::new("seek")
+        .about(about)
+        .args([topic, partition, all, offset, beginning])
+        .group(ArgGroup::new("which").args(["topic", "all"]).required(true))
+        .group(ArgGroup::new("where").args(["offset", "beginning"]).required(true))
 }
 
 fn completions_command() -> Command {
@@ -254,6 +301,23 @@ mod tests {
             assert_eq!(cli.flags, [setting]);
         }
         assert_eq!(cli(Role::Worker, "worker completions zsh").action, Action::Completions(Shell::Zsh));
+    }
+
+    #[test]
+    fn a_seek_names_where_and_only_a_worker_can() {
+        let seek = |line: &str| match cli(Role::Worker, line).action {
+            Action::Seek(seek) => (seek.topic, seek.partition, seek.offset),
+            other => panic!("{other:?}"),
+        };
+        let topic = || Some("a.b".to_owned());
+        assert_eq!(seek("worker seek --topic a.b --partition 3 --offset 9"), (topic(), Some(3), Some(9)));
+        assert_eq!(seek("worker seek --topic a.b --beginning"), (topic(), None, None));
+        assert_eq!(seek("worker seek --all --beginning"), (None, None, None));
+        let fails = |role, line: &str| command(role).try_get_matches_from(line.split(' ')).is_err();
+        for line in ["seek --all", "seek --topic a", "seek --topic a --offset 1", "seek --all --offset 1"] {
+            assert!(fails(Role::Worker, &format!("worker {line}")), "{line}");
+        }
+        assert!(fails(Role::Producer, "producer seek --all --beginning"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod cluster_time;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod error;
 pub mod event;
 pub mod headers;

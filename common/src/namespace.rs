@@ -28,11 +28,13 @@ impl Namespace {
         is_internal(&self.db) || self.coll.starts_with("system.") || self.is_temporary()
     }
 
-    /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`).
+    /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`, `tmp*.convertToCapped.*`).
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.coll.starts_with("tmp.agg_out.")
-            || (self.coll.starts_with("tmp") && self.coll.ends_with(".renameCollection"))
+        let rest = self.coll.strip_prefix("tmp").unwrap_or_default();
+        rest.starts_with(".agg_out.")
+            || rest.ends_with(".renameCollection")
+            || rest.split_once('.').is_some_and(|(_, rest)| rest.starts_with("convertToCapped."))
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`pipeline`] is the only module that knows all stages; the others do not know each other beyond what they hand on.
 
 pub mod capture;
+pub mod control;
 pub mod encode;
 pub mod life;
 pub mod membership;

@@ -1,6 +1,8 @@
 //! Which topics to read: those that the producer announced on the control topic and the filter lets through, or those that
 //! the configuration names.
 //!
+//! It also follows what the same topic says about copies ([`crate::control`]).
+//!
 //! Owns the list; it must not subscribe by itself. Topic names are taken as announced, never made or parsed here.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -17,6 +19,8 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::control::{COPIED_PREFIX, Control};
+
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long to wait for one record of the control topic, and so for the shutdown.
@@ -32,6 +36,8 @@ pub struct Discovery {
     pub found: watch::Sender<BTreeSet<String>>,
     /// Holds once there is a topic to read.
     pub condition: Condition,
+    /// What else the control topic says.
+    pub control: Control,
     /// Called after the list has changed.
     pub wake: Box<dyn Fn() + Send>,
 }
@@ -83,11 +89,14 @@ impl Discovery {
         while !shutdown.is_cancelled() {
             let mut entry = None;
             follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
-            if let Some((key, value)) = entry
-                && key.starts_with(TOPIC_PREFIX)
-            {
-                self.announced(value.as_deref())?;
+            match entry {
+                Some((key, value)) if key.starts_with(TOPIC_PREFIX) => self.announced(value.as_deref())?,
+                Some((key, value)) if key.starts_with(COPIED_PREFIX) => {
+                    self.control.note(&key, value.as_deref())?;
+                }
+                _ => {}
             }
+            self.control.reached(follower.position);
         }
         Ok(())
     }

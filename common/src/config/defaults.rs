@@ -1,6 +1,8 @@
 //! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
 
-use super::types::{Ddl, DdlPolicy, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker};
+use super::types::{
+    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker,
+};
 
 /// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
 pub(super) const fn partitions() -> u16 {
@@ -37,6 +39,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             topics: Vec::new(),
+            delivery: Delivery::default(),
             batch_statements: 1000,
             connections: 2,
             partition_mib: 4,

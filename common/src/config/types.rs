@@ -210,6 +210,10 @@ pub struct Snapshot {
 pub struct Worker {
     /// Topics to consume instead of those that the producer announced: for topics that other systems write.
     pub topics: Vec<String>,
+    /// How changes reach the target. `exactly_once`: what is written and how far it reaches are one transaction of the target,
+    /// which must be a replica set or a sharded cluster. `at_least_once`: after a crash some changes are written again, and the
+    /// target converges. `auto`: `exactly_once` where the target can do it.
+    pub delivery: Delivery,
     /// Statements in one write command at most.
     #[schemars(range(min = 1, max = 1000))]
     pub batch_statements: u16,
@@ -228,6 +232,19 @@ pub struct Worker {
     pub drain_timeout_ms: u32,
     /// What to do about definition changes.
     pub ddl: Ddl,
+}
+
+/// How changes reach the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Exactly once where the target has transactions, else at least once.
+    #[default]
+    Auto,
+    /// In the target's transactions, or not at all.
+    ExactlyOnce,
+    /// Without transactions.
+    AtLeastOnce,
 }
 
 /// What to do about one kind of definition change.

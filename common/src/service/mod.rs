@@ -13,9 +13,9 @@ use std::{future::Future, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Action, Cli, command},
+    cli::{Action, Cli, Seek, command},
     config::{Config, Loaded, Problem, Problems, Role, Sources},
-    error::{Kind, Result},
+    error::{Error, Kind, Result},
     supervision::Supervisor,
     telemetry::health::Health,
 };
@@ -39,6 +39,14 @@ pub trait Service {
     /// The first that cannot be reached or refuses.
     fn connect(_config: Arc<Config>) -> impl Future<Output = Result<Vec<String>>> {
         async { Ok(Vec::new()) }
+    }
+
+    /// Sets from where changes are applied next; gives a line for each partition.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn seek(_config: Arc<Config>, _seek: Seek) -> impl Future<Output = Result<Vec<String>>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker applies changes")) }
     }
 
     /// Does the work until `context.shutdown` is cancelled, then drains and returns.
@@ -85,6 +93,7 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
     match action {
         Action::Check { connect } => check::check::<S>(loaded, connect),
         Action::Health => probe::health(&loaded),
+        Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
         _ => process::run::<S>(loaded),
     }
 }
