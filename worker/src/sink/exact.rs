@@ -204,7 +204,8 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
         self.compare().await?;
         if sabotage::commits_early() {
             self.commit().await?;
-            self.transaction = self.sink.target.begin().await.map_err(|trouble| failed_whole(self.store.documents(), trouble))?;
+            let failed = |trouble| failed_whole(self.store.documents(), trouble);
+            self.transaction = self.sink.target.begin().await.map_err(failed)?;
         }
         for step in &self.attempt.plan.steps {
             for group in &step.groups {
