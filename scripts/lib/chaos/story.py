@@ -25,12 +25,12 @@ from chaos.settling import Marked, Settling
 from chaos.verdict import Verdict
 from chaos.workload.namespaces import Namespace, databases
 from chaos.workload.requests import Requests
-from chaos.workload.writers import Workload
+from chaos.workload.authors import Workload
 from chaos.world import World
 
 # Slower than the longest fault: a write whose server is paused ends after that.
 WRITE_MILLIS = 15_000
-WRITERS_END_SECONDS = 60.0
+AUTHORS_END_SECONDS = 60.0
 # What looks on must find the next server sooner than what is looked at.
 CLIENT: Dict[str, Any] = {"heartbeatFrequencyMS": 1000, "connectTimeoutMS": 3000, "serverSelectionTimeoutMS": 10_000}
 
@@ -97,8 +97,8 @@ class Story:
         self._workload.go()
         asked = self._requests.ask(number, self._namespaces, self._workload.ids) if options.requests and number > 1 else ""
         self._conductor.carry_out(faults, options.round_seconds)
-        if not self._workload.pause(WRITERS_END_SECONDS):
-            raise Failure("a writer did not come to an end")
+        if not self._workload.pause(AUTHORS_END_SECONDS):
+            raise Failure("an author did not come to an end")
         self._conductor.recover()
         verdict, window = self._settle()
         deeds = self._conductor.deeds[told:]

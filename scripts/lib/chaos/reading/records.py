@@ -53,7 +53,7 @@ class Reader:
             return None
         del self._parts[raw.partition]
         if len({one.headers["seq"] for one in parts}) > 1:
-            raise ValueError("parts of several records in a row")
+            raise ValueError("parts of several records mixed")
         return raw._replace(value=b"".join(one.value for one in parts))
 
 

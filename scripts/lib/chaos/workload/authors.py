@@ -15,16 +15,16 @@ from pymongo.errors import PyMongoError
 from chaos.workload import documents, operations
 from chaos.workload.namespaces import Namespace
 
-WRITERS = 3
+AUTHORS = 3
 LARGEST_BATCH = 8
-# Of a writer's turns: several writes in one transaction over collections, a swap of unique values, the rest plain batches.
+# Of a author's turns: several writes in one transaction over collections, a swap of unique values, the rest plain batches.
 TRANSACTIONS = 0.10
 PAUSES, LONGEST_PAUSE_SECONDS = 0.004, 2.0
 IDS_AT_LEAST = 3
 
 
 class Pool:
-    """The documents of one namespace that one writer owns, and whether it believes that they are there; None: who knows."""
+    """The documents of one namespace that one author owns, and whether it believes that they are there; None: who knows."""
 
     def __init__(self, namespace: Namespace, ids: List[Any], existing: "set[int]") -> None:
         self.namespace = namespace
@@ -32,11 +32,11 @@ class Pool:
         self.there: List[Optional[bool]] = [at in existing for at in range(len(ids))]
 
 
-class Writer(threading.Thread):
+class Author(threading.Thread):
     """One thread; writes between `go` and `pause`."""
 
     def __init__(self, client: MongoClient, pools: List[Pool], chance: Random, revs: Iterator[int], rate: float) -> None:
-        super().__init__(name="writer", daemon=True)
+        super().__init__(name="author", daemon=True)
         self._client, self._pools, self._chance, self._revs = client, pools, chance, revs
         self._seconds = LARGEST_BATCH / 2 / rate
         self._may_write, self._idle, self._stopping = threading.Event(), threading.Event(), threading.Event()
@@ -169,7 +169,7 @@ class Writer(threading.Thread):
 
 
 class Workload:
-    """All writers over all namespaces."""
+    """All authors over all namespaces."""
 
     def __init__(self, client: MongoClient, namespaces: List[Namespace], seed: int, rate: float) -> None:
         self._client, self._namespaces, self._seed = client, namespaces, seed
@@ -179,15 +179,15 @@ class Workload:
             one.name: documents.mixed_ids(one.most, chance) if one.has_mixed_ids else documents.numbered_ids(one.most)
             for one in namespaces
         }
-        self.writers = [
-            Writer(client, self._pools(number), Random(f"writer {number} {seed}"), self.revs, rate / WRITERS)
-            for number in range(WRITERS)
+        self.authors = [
+            Author(client, self._pools(number), Random(f"author {number} {seed}"), self.revs, rate / AUTHORS)
+            for number in range(AUTHORS)
         ]
 
-    def _pools(self, writer: int) -> List[Pool]:
+    def _pools(self, author: int) -> List[Pool]:
         pools = []
         for one in self._namespaces:
-            own = range(writer, one.most, WRITERS)
+            own = range(author, one.most, AUTHORS)
             existing = {at for at, number in enumerate(own) if number < one.existing}
             pools.append(Pool(one, [self.ids[one.name][number] for number in own], existing))
         return pools
@@ -204,26 +204,26 @@ class Workload:
 
     def start(self) -> None:
         """Starts the threads; they write between `go` and `pause`."""
-        for writer in self.writers:
-            writer.start()
+        for author in self.authors:
+            author.start()
 
     def go(self) -> None:
         """All write."""
-        for writer in self.writers:
-            writer.go()
+        for author in self.authors:
+            author.go()
 
     def pause(self, seconds: float) -> bool:
         """None writes any more; False when one did not come to an end in time."""
-        for writer in self.writers:
-            writer.pause()
-        return all(writer.wait_idle(seconds) for writer in self.writers)
+        for author in self.authors:
+            author.pause()
+        return all(author.wait_idle(seconds) for author in self.authors)
 
     def stop(self) -> None:
         """Ends the threads."""
-        for writer in self.writers:
-            writer.stop()
+        for author in self.authors:
+            author.stop()
 
     @property
     def counts(self) -> "Counter[str]":
         """What was written, by kind."""
-        return sum((writer.counts for writer in self.writers), Counter())
+        return sum((author.counts for author in self.authors), Counter())
