@@ -12,6 +12,7 @@ from chaos.workload.namespaces import Namespace
 
 PIPELINE = "chaos"
 PARTITIONS = 4
+DELIVERIES = {"exact": "exactly_once", "plain": "at_least_once"}
 # The environment variable of a build that is broken on purpose.
 SABOTAGE = "CHAOS_SABOTAGE"
 
@@ -34,6 +35,9 @@ include = {namespaces}
 # Many small chunks, so that the copy outlives the first faults.
 chunk_mib = 1
 
+[worker]
+delivery = "{delivery}"
+
 {rules}
 [telemetry]
 listen = "127.0.0.1:0"
@@ -45,11 +49,12 @@ namespace = "{namespace}"
 """
 
 
-def write(path: Path, brokers: str, namespaces: List[Namespace]) -> None:
+def write(path: Path, brokers: str, namespaces: List[Namespace], mode: str) -> None:
     """Writes the file."""
     rules = "\n".join(_rule(one) for one in namespaces)
     names = json.dumps([one.name for one in namespaces])
-    path.write_text(TEXT.format(pipeline=PIPELINE, brokers=brokers, partitions=PARTITIONS, namespaces=names, rules=rules))
+    held = {"pipeline": PIPELINE, "brokers": brokers, "partitions": PARTITIONS, "namespaces": names, "rules": rules}
+    path.write_text(TEXT.format(delivery=DELIVERIES[mode], **held))
 
 
 def _rule(namespace: Namespace) -> str:

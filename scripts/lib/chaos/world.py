@@ -111,7 +111,7 @@ class World:
     def start_parts(self) -> None:
         """Starts producers and workers."""
         file = self.folder / "oplogue.toml"
-        configuration.write(file, self.brokers, self._namespaces)
+        configuration.write(file, self.brokers, self._namespaces, self._options.mode)
         programs = {"producer": self._binaries.producer, "worker": self._binaries.worker}
         for role, count in (("producer", self._options.producers), ("worker", self._options.workers)):
             for number in range(1, count + 1):
