@@ -75,8 +75,9 @@ def _run(given: Options) -> Any:
         try:
             story.tell(lambda line: print(line, flush=True))
         finally:
+            # Also of a run that is broken off: its rounds were checked.
             story.close()
-        _conclude(given, story, opened, time.monotonic() - began)
+            _conclude(given, story, opened, time.monotonic() - began)
         return story.total
 
 

@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from chaos.identity import identity
-from chaos.model import DocumentId, Record
+from chaos.model import DocumentId, Position, Record
 from chaos.reading.records import Reader
 from chaos.reading.tail import RAW
 from chaos.reading.topics import Topics
@@ -28,6 +28,7 @@ ARRIVE_SECONDS = 90.0
 AGREE_SECONDS = 45.0
 # The same where something is known to be wrong.
 DISAGREE_SECONDS = 5.0
+REST_SECONDS = 30.0
 MARKER = "marker"
 LOOK_AGAIN_SECONDS = 0.5
 
@@ -69,6 +70,8 @@ class Settling:
         self._require_running = require_running
         self._reader = Reader()
         self._in_topics: Dict[DocumentId, Any] = {}
+        # Of each epoch, the highest sequence number read.
+        self._reached: Dict[int, int] = {}
 
     def source(self) -> None:
         """The source's own stream has told everything."""
@@ -93,10 +96,30 @@ class Settling:
             verdict.add("stuck", str(failure))
         return records
 
+    def rest(self, verdict: Verdict, claimed: List[Position]) -> List[Record]:
+        """What came since, as of a copy that goes on: all that was claimed until now, unless it never comes."""
+        records: List[Record] = []
+
+        def has_come() -> bool:
+            try:
+                records.extend(self._read(verdict))
+            except (KafkaException, Failure):
+                return False
+            last = claimed[-1] if claimed else None
+            return last is None or self._reached.get(last.epoch, 0) >= last.number
+
+        try:
+            wait_for("the last record that was claimed", has_come, REST_SECONDS)
+        except Failure:
+            pass  # for the check to tell, in its own words
+        return records
+
     def _read(self, verdict: Verdict) -> List[Record]:
         found = [self._reader.read(raw, verdict) for raw in self._topics.read_events()]
         records = [one for one in found if one is not None]
         self._in_topics.update({one.document: one.change.state for one in records})
+        for one in records:
+            self._reached[one.sequence.epoch] = max(one.sequence.number, self._reached.get(one.sequence.epoch, 0))
         return records
 
     def target(self, verdict: Verdict) -> None:

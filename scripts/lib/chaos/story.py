@@ -135,8 +135,9 @@ class Story:
         seconds = settling.DISAGREE_SECONDS if is_broken else settling.AGREE_SECONDS
         verdict.include(settling.agreement(self._source, self._target, self._namespaces, seconds))
         self._claims.look("at the end of the round")
-        target, checkpoints = self._watcher.take()
         positions, committed = self._claims.take()
+        records += self._settling.rest(verdict, positions)
+        target, checkpoints = self._watcher.take()
         claims = sorted([*checkpoints, *committed], key=lambda one: one.time)
         window = Window(self._truth.take(), records, target, claims, positions, self._claims.since)
         verdict.include(self._checks.check(window))
