@@ -44,7 +44,7 @@ mod broken {
     /// One of so many events is skipped.
     const SKIPPED: u64 = 700;
     /// One of so many transactions is doubled.
-    const DOUBLED: u64 = 60;
+    const DOUBLED: u64 = 30;
 
     static WAY: LazyLock<Option<String>> = LazyLock::new(|| env::var(VARIABLE).ok());
     static SEEN: AtomicU64 = AtomicU64::new(0);
