@@ -69,9 +69,8 @@ class World:
         if self._options.binaries:
             self._binaries = binaries.named(self._options.binaries)
             return
-        if self._options.sabotage:
-            binaries.COMMAND = SABOTAGE_BUILD
-        self._binaries = binaries.build(self.folder / "build.log", lambda _: None)
+        command = SABOTAGE_BUILD if self._options.sabotage else binaries.COMMAND
+        self._binaries = binaries.build(self.folder / "build.log", lambda _: None, command)
 
     def start_services(self) -> None:
         """Starts proxies and servers; the servers know each other by the proxies' ports."""

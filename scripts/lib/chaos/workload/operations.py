@@ -17,7 +17,7 @@ Update = Any
 def insertion(namespace: Namespace, key: Any, rev: int, chance: Random) -> InsertOne:
     """A document that is not there; a number as `_id` may come back as a number of another type, which is the same `_id`."""
     if namespace.has_mixed_ids and type(key) is int:
-        key = chance.choice([int, Int64, float, lambda number: Decimal128(str(number))])(key)
+        key = chance.choice([key, Int64(key), float(key), Decimal128(str(key))])
     return InsertOne(_document(namespace, key, rev, chance))
 
 
