@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-use crate::config::Role;
+use crate::{config::Role, namespace::Namespace};
 
 /// A configuration key that is also a flag.
 #[derive(Debug)]
@@ -97,6 +97,8 @@ pub enum Action {
     Completions(Shell),
     /// Set from where partitions are applied next.
     Seek(Seek),
+    /// Have documents copied again.
+    Snapshot(SnapshotOrder),
 }
 
 /// From where partitions are applied next.
@@ -108,6 +110,19 @@ pub struct Seek {
     pub partition: Option<i32>,
     /// The offset; the beginning when not named.
     pub offset: Option<i64>,
+}
+
+/// Which documents to copy again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotOrder {
+    /// The namespace.
+    pub ns: Namespace,
+    /// The slice that has it; the only one when not named.
+    pub slice: Option<String>,
+    /// Only these documents: `{"_id": …}` as Extended JSON.
+    pub keys: Vec<String>,
+    /// Whether to leave once it is asked for, instead of waiting for the end.
+    pub detach: bool,
 }
 
 impl Cli {
@@ -128,6 +143,12 @@ impl Cli {
                 topic: seek.get_one("topic").cloned(),
                 partition: seek.get_one("partition").copied(),
                 offset: seek.get_one("offset").copied(),
+            }),
+            Some(("snapshot", snapshot)) => Action::Snapshot(SnapshotOrder {
+                ns: snapshot.get_one::<Namespace>("namespace").expect("clap requires the namespace").clone(),
+                slice: snapshot.get_one("slice").cloned(),
+                keys: snapshot.get_many("key").unwrap_or_default().cloned().collect(),
+                detach: snapshot.get_flag("detach"),
             }),
             _ => Action::Run,
         };
@@ -161,6 +182,7 @@ pub fn command(role: Role) -> Command {
         ))
         .subcommand(completions_command())
         .subcommands((role == Role::Worker).then(seek_command))
+        .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)
 }
@@ -241,6 +263,24 @@ fn seek_command() -> Command {
         .group(ArgGroup::new("where").args(["offset", "beginning"]).required(true))
 }
 
+fn snapshot_command() -> Command {
+    let namespace = Arg::new("namespace")
+        .long("namespace")
+        .value_name("DB.COLL")
+        .value_parser(value_parser!(Namespace))
+        .required(true)
+        .help("The collection");
+    let slice = Arg::new("slice").long("slice").value_name("NAME").help("The slice, where there are several");
+    let key = Arg::new("key")
+        .long("key")
+        .value_name("JSON")
+        .action(ArgAction::Append)
+        .help("Only this document, as in {\"_id\": 7}; may be repeated");
+    let detach = Arg::new("detach").long("detach").action(ArgAction::SetTrue).help("Do not wait for the end");
+    let about = "Have the running producer copy a collection, or some of its documents, again";
+    Command::new("snapshot").about(about).args([namespace, slice, key, detach])
+}
+
 fn completions_command() -> Command {
     let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell));
     Command::new("completions").about("Write the completions of a shell to stdout").arg(shell)
@@ -318,6 +358,19 @@ mod tests {
             assert!(fails(Role::Worker, &format!("worker {line}")), "{line}");
         }
         assert!(fails(Role::Producer, "producer seek --all --beginning"));
+    }
+
+    #[test]
+    fn a_snapshot_names_its_namespace_and_only_a_producer_can() {
+        let action =
+            cli(Role::Producer, "producer snapshot --namespace a.b.c --key {} --key [] --detach").action;
+        let keys = vec!["{}".to_owned(), "[]".to_owned()];
+        let order = SnapshotOrder { ns: Namespace::new("a", "b.c"), slice: None, keys, detach: true };
+        assert_eq!(action, Action::Snapshot(order));
+        let fails = |role, line: &str| command(role).try_get_matches_from(line.split(' ')).is_err();
+        assert!(fails(Role::Producer, "producer snapshot"));
+        assert!(fails(Role::Producer, "producer snapshot --namespace a"));
+        assert!(fails(Role::Worker, "worker snapshot --namespace a.b"));
     }
 
     #[test]

@@ -109,11 +109,14 @@ async fn many_requests_share_a_round_and_a_crash_answers_each_once() {
     ask(&pipeline, &requests[800..]);
     pipeline.start_producer();
     answered(&mut pipeline).await;
-    let found = repairs(&mut pipeline, begin);
+    let found: Vec<(Bson, String)> = repairs(&mut pipeline, begin)
+        .iter()
+        .map(|record| (id(record), record.header("op").to_owned()))
+        .collect();
     assert_eq!(found.len(), ids.len(), "each request is answered once");
     for (number, wanted) in ids.iter().enumerate() {
         let operation = if number % 3 == 0 { "delete" } else { "insert" };
-        let times = found.iter().filter(|r| id(r) == *wanted && r.header("op") == operation).count();
+        let times = found.iter().filter(|(id, op)| id == wanted && op == operation).count();
         assert_eq!(times, 1, "{operation} of {wanted}");
     }
     pipeline.published().await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bson::doc;
-use e2e::{Pipeline, log::Record, waiting::ensure};
+use e2e::{Pipeline, log::Record, process::Binary, waiting::ensure};
 use serde_json::{Value, json};
 
 const DOCUMENTS: i32 = 4000;
@@ -90,6 +90,28 @@ async fn single_documents_are_copied_or_deleted() {
     assert_eq!((&request["state"], &request["documents"]), (&json!("done"), &json!(2)), "{request}");
     assert_eq!(copies(&mut pipeline, begin).len(), 2);
     pipeline.check().await;
+    pipeline.close().await;
+}
+
+/// `producer snapshot` asks, waits for the end and says what came of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_asks_and_waits() {
+    let (mut pipeline, begin) = started("request_command").await;
+    let run = |arguments: &[&str]| {
+        let mut command = Binary::Producer.command();
+        command.arg("snapshot").args(arguments).current_dir(pipeline.folder());
+        tokio::task::block_in_place(|| command.output().expect("the binary can be started"))
+    };
+    let ns = format!("{}.users", pipeline.name);
+    let whole = run(&["--namespace", &ns]);
+    let said = String::from_utf8_lossy(&whole.stdout).into_owned();
+    assert!(whole.status.success() && said.contains("done: 4000 documents"), "{said}");
+    let one = run(&["--namespace", &ns, "--key", r#"{"_id": {"$numberInt": "5"}}"#]);
+    assert!(String::from_utf8_lossy(&one.stdout).contains("done: 1 documents"), "{one:?}");
+    for wrong in [["--namespace", "some.where"].as_slice(), &["--namespace", &ns, "--key", "{}"]] {
+        assert_eq!(run(wrong).status.code(), Some(2));
+    }
+    assert_eq!(copies(&mut pipeline, begin).values().sum::<usize>(), 4001);
     pipeline.close().await;
 }
 

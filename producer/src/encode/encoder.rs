@@ -20,6 +20,9 @@ use serde_json::value::RawValue;
 use super::{Encoded, Entry, Record, snapshot_event, transaction};
 use crate::route::Route;
 
+/// Memory that a batch begins with at most: one large event must not make every batch after it as large.
+const KEPT_BYTES: usize = 8 * 1024 * 1024;
+
 /// Turns events and snapshot documents into records, in the order in which it is given them.
 #[derive(Debug)]
 pub struct Encoder {
@@ -189,7 +192,7 @@ impl Encoder {
     pub fn take(&mut self) -> Result<Encoded> {
         let mut positions = std::mem::take(&mut self.positions);
         positions.push(entry(TOKEN_KEY.to_owned(), &self.position)?);
-        let capacity = self.arena.len();
+        let capacity = self.arena.len().min(KEPT_BYTES);
         Ok(Encoded {
             arena: std::mem::replace(&mut self.arena, Vec::with_capacity(capacity)),
             records: std::mem::take(&mut self.records),

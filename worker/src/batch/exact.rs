@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Applied, Parts,
     open::{self, Events, Notes, Place},
+    poisoned::Keys,
     portion::{Progress, records},
     report::Done,
     select::{Choice, Marked, Selected, Verdict, select},
@@ -92,8 +93,16 @@ impl<T: Target> Parts<T> {
         let began = Instant::now();
         let (opened, mut notes) = open::open(taken);
         let events = opened.events(taken, &self.policy, &mut notes);
-        let names = Names::of(&events.events, &self.rules)?;
-        let shaped = shaped::shape(&events.events, &names);
+        let keys = Keys::of(taken, &notes.refused);
+        let poisoned = keys.documents(taken, &notes.refused);
+        let mut names = Names::of(&events.events, &self.rules)?;
+        for poisoned in &poisoned {
+            names.add((poisoned.db, poisoned.coll), &self.rules)?;
+        }
+        let mut shaped = shaped::shape(&events.events, &names);
+        if !poisoned.is_empty() {
+            shaped.poison(&poisoned, &names);
+        }
         let ready = Ready { taken, notes: &notes, events: &events, names: &names.names, shaped: &shaped };
         let (mut progress, mut tally) = (Progress::new(taken, &notes.ends), Tally::default());
         loop {
@@ -121,7 +130,7 @@ impl<T: Target> Parts<T> {
         }
         // What stops the worker stands behind what waits: it comes again.
         let waits = progress.lanes.iter().any(|lane| lane.not_before.is_some());
-        let stop = if waits { None } else { notes.stop };
+        let stop = if waits { None } else { notes.stop.take() };
         Ok(Applied { lanes: progress.stands(), latest, stop })
     }
 
@@ -306,11 +315,16 @@ fn advances(ready: &Ready<'_>, ranges: &[Range<usize>], progress: &Progress) -> 
     for (number, (range, lane)) in ranges.iter().zip(&progress.lanes).enumerate() {
         let Some(last) = range.end.checked_sub(1).filter(|_| !range.is_empty()) else { continue };
         let taken = &ready.taken[number];
+        let is_whole = *range == (0..taken.records.len());
+        let delivered = match is_whole {
+            true => ready.notes.delivered[number].clone(),
+            false => open::delivered(lane.known.delivered.clone(), &taken.records[range.clone()]),
+        };
         advances.push(Advance {
             partition: taken.partition.clone(),
             from: lane.known.offset,
             to: taken.records[last].offset + 1,
-            delivered: open::delivered(lane.known.delivered.clone(), &taken.records[range.clone()]),
+            delivered,
             cluster_time: ready.latest(number, range),
             anchor: sequence_of(&taken.records[last]).map(str::to_owned),
         });

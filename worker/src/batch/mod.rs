@@ -15,6 +15,7 @@
 mod exact;
 mod habits;
 mod open;
+mod poisoned;
 mod portion;
 mod report;
 mod select;

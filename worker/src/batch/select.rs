@@ -86,9 +86,12 @@ pub(super) fn select<'s>(shaped: &'s Shaped<'_>, choice: &Choice<'_>) -> Selecte
 struct Selecting<'c, 's> {
     choice: &'c Choice<'c>,
     selected: Selected<'s>,
-    /// Documents whose mark has changed, with what it was and is.
-    now: HashMap<(NamespaceId, &'s [u8]), (Place, Element<'s>, Option<Mark>)>,
+    /// Documents whose mark may have changed.
+    now: HashMap<(NamespaceId, &'s [u8]), Now<'s>>,
 }
+
+/// A record of a document, the document's `_id`, and its mark behind that record.
+type Now<'s> = (Place, Element<'s>, Option<Mark>);
 
 impl<'s> Selecting<'_, 's> {
     fn add(&mut self, shape: &Shape<'s>) {

@@ -12,7 +12,10 @@ use common::{
     raw::{self, Document, Element, Writer},
 };
 
-use super::open::{Event, Place};
+use super::{
+    open::{Event, Place},
+    poisoned::Poisoned,
+};
 use crate::{
     dead_letter::Reason,
     identity,
@@ -71,20 +74,25 @@ impl<'a, 's> Names<'a, 's> {
         let mut names = Self { numbers: HashMap::new(), names: Vec::new(), shapers: Vec::new() };
         for event in events {
             let Some(ns) = event.change.ns else { continue };
-            let both = (ns.db, ns.coll.unwrap_or_default());
-            if names.numbers.contains_key(&both) {
-                continue;
-            }
-            let ns = Namespace::new(both.0, both.1);
-            let shaper = rules
-                .for_namespace(&ns)
-                .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
-            let number = u32::try_from(names.names.len()).expect("a batch has few namespaces");
-            names.numbers.insert(both, NamespaceId(number));
-            names.names.push(ns);
-            names.shapers.push(shaper);
+            names.add((ns.db, ns.coll.unwrap_or_default()), rules)?;
         }
         Ok(names)
+    }
+
+    /// Numbers one more.
+    pub(super) fn add(&mut self, both: (&'a str, &'a str), rules: &'s Rules) -> Result<()> {
+        if self.numbers.contains_key(&both) {
+            return Ok(());
+        }
+        let ns = Namespace::new(both.0, both.1);
+        let shaper = rules
+            .for_namespace(&ns)
+            .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
+        let number = u32::try_from(self.names.len()).expect("a batch has few namespaces");
+        self.numbers.insert(both, NamespaceId(number));
+        self.names.push(ns);
+        self.shapers.push(shaper);
+        Ok(())
     }
 }
 
@@ -111,6 +119,22 @@ fn reason(unclear: &Unclear) -> Reason {
 }
 
 impl<'a> Shaped<'a> {
+    /// Adds the documents of records that could not be understood.
+    pub(super) fn poison(&mut self, poisoned: &[Poisoned<'a>], names: &Names<'a, '_>) {
+        for poisoned in poisoned {
+            let namespace = names.numbers[&(poisoned.db, poisoned.coll)];
+            let from = self.keys.len();
+            if identity::write(&poisoned.id, &mut self.keys).is_err() {
+                self.keys.truncate(from);
+                continue;
+            }
+            let key = from..self.keys.len();
+            let (place, id, left) = (poisoned.place, poisoned.id, Left::Unclear(poisoned.reason.clone()));
+            self.entries.push(Entry { place, namespace, id, key, left, is_new: false });
+        }
+        self.entries.sort_by_key(|entry| entry.place);
+    }
+
     fn event(
         &mut self,
         event: &Event<'a>,

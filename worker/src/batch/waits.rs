@@ -3,6 +3,10 @@
 //! In the source the value was free: the record that freed it stands in another partition, and comes. Its place in the source's history is
 //! before the waiting one, so it was in Kafka when the wait began. A wait that outlives all that was there then is no race:
 //! the target holds a document that the source does not, and somebody has to look.
+//!
+//! What this cannot solve: partitions that are far apart. A record that is ahead may take a value that only *looks* free, because the
+//! record that takes and frees it before stands in a partition that is behind; then each may wait for the other. Nothing of the
+//! topic moves then, and after a while that is said, too. The way out is the index: built again once the target has caught up.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -31,6 +35,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether there is still anything to wait for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// From when on a topic of which nothing moves while one of its records waits will not move any more.
+const STILL: Duration = Duration::from_secs(60);
 
 /// The records that wait, by partition.
 pub(super) struct Waits {
@@ -46,6 +52,9 @@ struct Wait {
     looked: Instant,
     /// Where each partition of the topic ended when the wait began; known after the first look.
     ends: Option<BTreeMap<i32, (i64, i64)>>,
+    /// How far the topic's partitions were when one of them last moved, and when that was.
+    committed: BTreeMap<i32, i64>,
+    moved: Instant,
 }
 
 impl Waits {
@@ -101,14 +110,12 @@ impl Waits {
         let (ends, committed) = match asked {
             Ok(asked) => asked,
             // Kafka is away: it is waited on.
-            Err(error) if matches!(error, Error { kind: Kind::Transient, .. }) => return Ok(()),
+            Err(Error { kind: Kind::Transient, .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
         let others = self.waits().clone();
         let is_first = wait.ends.is_none();
-        if let Some(wait) = self.waits().get_mut(partition) {
-            (wait.ends, wait.looked) = (Some(ends.clone()), Instant::now());
-        }
+        let still = self.looked(partition, &ends, &committed);
         if is_first {
             return Ok(());
         }
@@ -122,6 +129,14 @@ impl Waits {
                         others.get(&Partition { topic: partition.topic.clone(), number: *number }),
                     )
             });
+        if still > STILL {
+            let context = format!(
+                "{partition}, offset {offset}: a unique index of the target holds a value of this document already, \
+                 and nothing of the topic has moved for {still:?}: its partitions wait for each other. Drop the index at \
+                 the target and build it again once the workers have caught up"
+            );
+            return Err(Error::new(Kind::Misconfigured, context));
+        }
         if !is_over {
             return Ok(());
         }
@@ -133,6 +148,22 @@ impl Waits {
         Err(Error::new(Kind::Misconfigured, context))
     }
 
+    /// Takes note of a look; gives for how long nothing of the topic has moved.
+    fn looked(
+        &self,
+        partition: &Partition,
+        ends: &BTreeMap<i32, (i64, i64)>,
+        committed: &BTreeMap<i32, i64>,
+    ) -> Duration {
+        let mut waits = self.waits();
+        let Some(wait) = waits.get_mut(partition) else { return Duration::ZERO };
+        (wait.ends, wait.looked) = (Some(ends.clone()), Instant::now());
+        if wait.committed != *committed {
+            (wait.committed, wait.moved) = (committed.clone(), Instant::now());
+        }
+        wait.moved.elapsed()
+    }
+
     fn waits(&self) -> MutexGuard<'_, HashMap<Partition, Wait>> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,7 +172,8 @@ impl Waits {
 impl Wait {
     fn new(record: &Record) -> Self {
         let origin = decode::headers(record).ok().and_then(|headers| headers.sequence).map(Origin::from);
-        Self { offset: record.offset, origin, pause: FIRST_PAUSE, looked: Instant::now(), ends: None }
+        let (pause, now, committed) = (FIRST_PAUSE, Instant::now(), BTreeMap::new());
+        Self { offset: record.offset, origin, pause, looked: now, ends: None, committed, moved: now }
     }
 }
 

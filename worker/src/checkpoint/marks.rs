@@ -258,7 +258,8 @@ mod tests {
         let origin = Origin { slice: "rs0".to_owned(), epoch: 1, number: 9 };
         let missing = Some(Mark::Missing(origin));
         let change = Change { partition: &partition, ns: &ns, id, key: &key, mark: missing.clone() };
-        let command = bson::Document::from_reader(&*set("p.keys", &[change.clone()]).unwrap()).unwrap();
+        let command =
+            bson::Document::from_reader(&*set("p.keys", std::slice::from_ref(&change)).unwrap()).unwrap();
         let statement = command.get_array("updates").unwrap()[0].as_document().unwrap();
         let mut document = statement.get_document("u").unwrap().get_document("$set").unwrap().clone();
         document.extend(statement.get_document("q").unwrap().clone());
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!(key_of(&read.id).unwrap(), key);
 
         let off = Change { mark: None, ..change };
-        assert!(set("p.keys", &[off.clone()]).is_none());
+        assert!(set("p.keys", std::slice::from_ref(&off)).is_none());
         let command = bson::Document::from_reader(&*cleared("p.keys", &[off]).unwrap()).unwrap();
         let filter =
             command.get_array("deletes").unwrap()[0].as_document().unwrap().get_document("q").unwrap();

@@ -121,6 +121,26 @@ async fn deltas_of_a_dead_letters_document_follow_it_until_an_image_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn record_that_cannot_be_read_marks_the_document_that_its_key_names() {
+    let pipe = Pipe::new("damaged").await;
+    let things = pipe.events("things", 1).await;
+    let _worker = pipe.worker("");
+    pipe.publish(&things, [insert(doc! {"_id": 1, "n": 0}), insert(doc! {"_id": 2, "n": 0})]).await;
+    let ns = things.ns.to_string();
+    let headers = [("v", "1"), ("ns", &*ns), ("op", "update"), ("seq", "rs0/1/3")];
+    pipe.publish_keyed(&things, br#"{"_id":{"$numberInt":"1"}}"#, b"{damaged", &headers).await;
+    pipe.publish(&things, [set(1, 1), set(2, 1)]).await;
+    pipe.until_is(&things, 2, &doc! {"_id": 2, "n": 1}).await;
+    let letters = pipe.dead_letters(2);
+    let kinds: Vec<_> = letters.iter().map(|letter| letter.headers["dead.kind"].as_str()).collect();
+    assert_eq!(kinds, ["poison", "follows"]);
+    pipe.until_is(&things, 1, &doc! {"_id": 1, "n": 0}).await;
+    pipe.publish(&things, [replace(doc! {"_id": 1, "n": 2}), set(1, 3)]).await;
+    pipe.until_is(&things, 1, &doc! {"_id": 1, "n": 3}).await;
+    assert!(marks(&pipe).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_refused_records_cost_little_more_than_they_are_and_each_is_one_letter() {
     let pipe = Pipe::new("refused").await;
     let users = pipe.events("users", 2).await;

@@ -207,6 +207,21 @@ impl Pipe {
         self.send(&events.topic, partition, Some(b"a key"), value, headers).await;
     }
 
+    /// Publishes one record as it is, in the first partition, under a sequence number that it took.
+    pub(crate) async fn publish_keyed(
+        &self,
+        events: &Events,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &str)],
+    ) {
+        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value): &(&str, &str)| {
+            headers.insert(Header { key, value: Some(*value) })
+        });
+        self.sequence.fetch_add(1, Ordering::Relaxed);
+        self.send(&events.topic, 0, Some(key), Some(value), headers).await;
+    }
+
     fn send(
         &self,
         topic: &str,
