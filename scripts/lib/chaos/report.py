@@ -40,7 +40,7 @@ def table(runs: List[Dict[str, Any]]) -> str:
     seeds = sorted({run["seed"] for run in runs})
     changes, minutes = sum(one["changes"] for one in rounds), sum(one["seconds"] for one in rounds) / 60
     modes = Counter(f"{run['mode']}, {run['producers']} producers, MongoDB {run['mongo']}" for run in runs)
-    told = "; ".join(f"{mode}: {times} runs" for mode, times in modes.items())
+    told = "; ".join(f"{mode}: {times} run{'s' if times > 1 else ''}" for mode, times in modes.items())
     head = f"{len(rounds)} rounds at {len(seeds)} seeds ({_list(seeds)}), {changes:,} changes, {minutes:.0f} minutes. {told}."
     return "\n".join([head, "", *lines])
 
