@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod publish;
 pub mod pump;
 pub mod route;
+mod sabotage;
 pub mod seats;
 pub mod snapshot;
 pub mod source;

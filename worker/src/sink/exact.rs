@@ -39,6 +39,7 @@ use crate::{
     checkpoint::{Advance, Change, Store, cleared, compare_and_set, set},
     dead_letter::Reason,
     plan::{Fault, Group, Kind, NamespaceId, Plan, Reply, Sort, Statement, Step, commands, rewrite},
+    sabotage,
 };
 
 /// Documents read at one time, in bytes, and how many are asked for.
@@ -201,6 +202,11 @@ struct Filling<'f, 'r, 'a, T: Target, J> {
 impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
     async fn fill(&mut self) -> Goes<()> {
         self.compare().await?;
+        if sabotage::commits_early() {
+            self.commit().await?;
+            let failed = |trouble| failed_whole(self.store.documents(), trouble);
+            self.transaction = self.sink.target.begin().await.map_err(failed)?;
+        }
         for step in &self.attempt.plan.steps {
             for group in &step.groups {
                 let ns = &self.attempt.run.names[group.namespace.0 as usize];
