@@ -105,9 +105,9 @@ async fn a_field_of_a_new_name_is_refused_and_harms_no_other_document() {
 
 /// What the source holds, under the names that `name` makes of its namespaces, is what the target's databases hold.
 async fn check_mapped(pipeline: &Pipeline, databases: &[String], name: impl Fn(&str) -> String) {
-    let source = compare::contents(&pipeline.source, &pipeline.databases).await.unwrap();
+    let source = compare::contents(&pipeline.source, &pipeline.databases).await.expect("the source answers");
     let mapped = source.into_iter().map(|(ns, documents)| (name(&ns), documents)).collect();
-    let target = compare::contents(&pipeline.target, databases).await.unwrap();
+    let target = compare::contents(&pipeline.target, databases).await.expect("the target answers");
     if let Some(differences) = compare::differences(&mapped, &target) {
         panic!("the target differs from the source: {differences}");
     }
