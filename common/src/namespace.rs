@@ -119,6 +119,42 @@ impl Pattern {
         }
     }
 
+    /// What the stars, or the groups of the regular expression, stand for in this namespace; `None` when it does not match.
+    #[must_use]
+    pub fn captures(&self, ns: &Namespace) -> Option<Vec<String>> {
+        match &self.matcher {
+            Matcher::Names { db, coll } => self.matches(ns).then(|| {
+                let stars = [(db, &ns.db), (coll, &ns.coll)];
+                stars.into_iter().filter(|(name, _)| name.is_none()).map(|(_, is)| is.clone()).collect()
+            }),
+            Matcher::Regex(regex) => {
+                let text = ns.to_string();
+                let groups = regex.captures(&text)?;
+                let text = |group: Option<regex::Match<'_>>| {
+                    group.map_or_else(String::new, |m| m.as_str().to_owned())
+                };
+                Some(groups.iter().skip(1).map(text).collect())
+            }
+        }
+    }
+
+    /// The names of what [`Self::captures`] tells, in that order; stars have none, and not every group has.
+    #[must_use]
+    pub fn capture_names(&self) -> Vec<Option<&str>> {
+        match &self.matcher {
+            Matcher::Names { db, coll } => {
+                [db, coll].iter().filter(|name| name.is_none()).map(|_| None).collect()
+            }
+            Matcher::Regex(regex) => regex.capture_names().skip(1).collect(),
+        }
+    }
+
+    /// Whether this is a regular expression.
+    #[must_use]
+    pub const fn is_regex(&self) -> bool {
+        matches!(self.matcher, Matcher::Regex(_))
+    }
+
     /// The database every matching namespace lies in, when the pattern says so by name.
     #[must_use]
     pub fn database(&self) -> Option<&str> {

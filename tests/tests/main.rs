@@ -21,6 +21,7 @@ mod poison;
 mod refusals;
 mod repairs;
 mod requests;
+mod shaping;
 mod snapshots;
 mod standby;
 mod starts;

@@ -19,7 +19,10 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{COPIED_PREFIX, Control};
+use crate::{
+    control::{COPIED_PREFIX, Control},
+    targets::Targets,
+};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -82,6 +85,7 @@ impl Discovery {
     }
 
     fn follow(&self, config: &Config, control: &str, shutdown: &CancellationToken) -> Result<()> {
+        let targets = Targets::new(config);
         let mut follower = Follower::open(&config.kafka, control, 0)?;
         if self.found.borrow().is_empty() {
             self.condition.not_ready("the producer has announced no topic that this pipeline carries");
@@ -90,7 +94,9 @@ impl Discovery {
             let mut entry = None;
             follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
             match entry {
-                Some((key, value)) if key.starts_with(TOPIC_PREFIX) => self.announced(value.as_deref())?,
+                Some((key, value)) if key.starts_with(TOPIC_PREFIX) => {
+                    self.announced(value.as_deref(), &targets)?;
+                }
                 Some((key, value)) if key.starts_with(COPIED_PREFIX) => {
                     self.control.note(&key, value.as_deref())?;
                 }
@@ -101,7 +107,7 @@ impl Discovery {
         Ok(())
     }
 
-    fn announced(&self, value: Option<&[u8]>) -> Result<()> {
+    fn announced(&self, value: Option<&[u8]>, targets: &Targets) -> Result<()> {
         // A topic that was withdrawn still holds what was published: reading goes on.
         let Some(value) = value else { return Ok(()) };
         let topic: Topic = serde_json::from_slice(value).map_err(|error| {
@@ -110,6 +116,7 @@ impl Discovery {
         if !self.filter.carries(&topic.ns) {
             return Ok(());
         }
+        targets.of(&topic.ns)?;
         if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {
             tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
             (self.wake)();

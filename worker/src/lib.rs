@@ -21,3 +21,4 @@ pub mod sequence;
 pub mod shape;
 pub mod sink;
 mod target;
+pub mod targets;

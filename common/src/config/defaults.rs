@@ -46,6 +46,8 @@ impl Default for Worker {
             commit_interval_ms: 1000,
             drain_timeout_ms: 20_000,
             ddl: Ddl::default(),
+            mask_key: None,
+            mask_key_file: None,
         }
     }
 }

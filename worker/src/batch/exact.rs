@@ -66,7 +66,10 @@ struct Ready<'r> {
     taken: &'r [Taken],
     notes: &'r Notes,
     events: &'r Events<'r>,
+    /// By the source's names: marks, repairs and what the control topic says go by them.
     names: &'r [Namespace],
+    /// By the target's names.
+    targets: &'r [Namespace],
     shaped: &'r Shaped<'r>,
 }
 
@@ -95,15 +98,22 @@ impl<T: Target> Parts<T> {
         let events = opened.events(taken, &self.policy, &mut notes);
         let keys = Keys::of(taken, &notes.refused);
         let poisoned = keys.documents(taken, &notes.refused);
-        let mut names = Names::of(&events.events, &self.rules)?;
+        let mut names = Names::of(&events.events, &self.rules, &self.targets)?;
         for poisoned in &poisoned {
-            names.add((poisoned.db, poisoned.coll), &self.rules)?;
+            names.add((poisoned.db, poisoned.coll), &self.rules, &self.targets)?;
         }
         let mut shaped = shaped::shape(&events.events, &names);
         if !poisoned.is_empty() {
             shaped.poison(&poisoned, &names);
         }
-        let ready = Ready { taken, notes: &notes, events: &events, names: &names.names, shaped: &shaped };
+        let ready = Ready {
+            taken,
+            notes: &notes,
+            events: &events,
+            names: &names.names,
+            targets: &names.targets,
+            shaped: &shaped,
+        };
         let (mut progress, mut tally) = (Progress::new(taken, &notes.ends), Tally::default());
         loop {
             let ranges = progress.next(taken);
@@ -161,7 +171,7 @@ impl<T: Target> Parts<T> {
         }
         self.bury_new(ready, ranges, &selected, tally).await?;
         let (advances, changes) = (advances(ready, ranges, progress), changes(ready, &selected.marked));
-        let run = Run { records: &selected.records, names: ready.names };
+        let run = Run { records: &selected.records, names: ready.targets };
         let attempt =
             Attempt { run, plan: &plan, is_folded: progress.folds, advances: &advances, marks: &changes };
         let judge = Expects { control: &exact.control, ready, selected: &selected };

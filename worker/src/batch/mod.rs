@@ -54,6 +54,7 @@ use crate::{
     plan::Options,
     shape::Rules,
     sink::{Run, Sink, Written, target::Target},
+    targets::Targets,
 };
 
 /// Everything that batches share. Cheap to clone.
@@ -65,6 +66,7 @@ struct Parts<T> {
     sink: Sink<T>,
     dead_letters: DeadLetters,
     rules: Rules,
+    targets: Targets,
     policy: Policy,
     habits: Mutex<Habits>,
     report: Report,
@@ -110,13 +112,14 @@ impl<T: Target> Batches<T> {
         dead_letters: DeadLetters,
         exact: Option<Exact<T>>,
     ) -> Result<Self> {
-        let rules = Rules::compile(&config.rules).map_err(|problems| {
+        let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
             Error::new(Kind::Misconfigured, lines.join("; "))
         })?;
         let policy = Policy { ddl: config.worker.ddl.clone(), filter: config.filter() };
-        let (habits, report) = (Mutex::default(), Report::new());
-        Ok(Self { parts: Arc::new(Parts { sink, dead_letters, rules, policy, habits, report, exact }) })
+        let (targets, habits, report) = (Targets::new(config), Mutex::default(), Report::new());
+        let parts = Parts { sink, dead_letters, rules, targets, policy, habits, report, exact };
+        Ok(Self { parts: Arc::new(parts) })
     }
 }
 
@@ -186,7 +189,7 @@ impl<T: Target> Parts<T> {
         let began = Instant::now();
         let (opened, mut notes) = open::open(taken);
         let events = opened.events(taken, &self.policy, &mut notes);
-        let names = Names::of(&events.events, &self.rules)?;
+        let names = Names::of(&events.events, &self.rules, &self.targets)?;
         let shaped = shaped::shape(&events.events, &names);
         let ranges: Vec<_> = notes.ends.iter().map(|end| 0..*end).collect();
         let (none, nothing) = (Marks::default(), BTreeMap::new());
@@ -200,7 +203,7 @@ impl<T: Target> Parts<T> {
                 inserts: &self.inserts(&names.names),
             },
         );
-        let run = Run { records: &selected.records, names: &names.names };
+        let run = Run { records: &selected.records, names: &names.targets };
         let written = self.sink.carry_out(run, &Options::default()).await?;
         self.learn(&names.names, &written);
 

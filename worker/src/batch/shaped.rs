@@ -21,13 +21,17 @@ use crate::{
     identity,
     plan::{Change, NamespaceId},
     shape::{self, Rules, Shaper, Unclear},
+    targets::Targets,
 };
 
 /// The namespaces of a batch, numbered as they come.
 #[derive(Debug)]
 pub(super) struct Names<'a, 's> {
     numbers: HashMap<(&'a str, &'a str), NamespaceId>,
+    /// By the source's names, which people know them by.
     pub(super) names: Vec<Namespace>,
+    /// By the target's names, under which they are written.
+    pub(super) targets: Vec<Namespace>,
     shapers: Vec<Option<&'s Shaper>>,
 }
 
@@ -69,18 +73,24 @@ pub(super) struct Shaped<'a> {
 }
 
 impl<'a, 's> Names<'a, 's> {
-    /// Numbers the namespaces and looks up their field rules.
-    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules) -> Result<Self> {
-        let mut names = Self { numbers: HashMap::new(), names: Vec::new(), shapers: Vec::new() };
+    /// Numbers the namespaces and looks up their field rules and their names at the target.
+    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules, targets: &Targets) -> Result<Self> {
+        let mut names =
+            Self { numbers: HashMap::new(), names: Vec::new(), targets: Vec::new(), shapers: Vec::new() };
         for event in events {
             let Some(ns) = event.change.ns else { continue };
-            names.add((ns.db, ns.coll.unwrap_or_default()), rules)?;
+            names.add((ns.db, ns.coll.unwrap_or_default()), rules, targets)?;
         }
         Ok(names)
     }
 
     /// Numbers one more.
-    pub(super) fn add(&mut self, both: (&'a str, &'a str), rules: &'s Rules) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        both: (&'a str, &'a str),
+        rules: &'s Rules,
+        targets: &Targets,
+    ) -> Result<()> {
         if self.numbers.contains_key(&both) {
             return Ok(());
         }
@@ -90,6 +100,7 @@ impl<'a, 's> Names<'a, 's> {
             .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
         let number = u32::try_from(self.names.len()).expect("a batch has few namespaces");
         self.numbers.insert(both, NamespaceId(number));
+        self.targets.push(targets.of(&ns)?);
         self.names.push(ns);
         self.shapers.push(shaper);
         Ok(())
@@ -114,7 +125,11 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
 }
 
 fn reason(unclear: &Unclear) -> Reason {
-    let kind = if matches!(unclear, Unclear::Ambiguous) { "ambiguous" } else { "poison" };
+    let kind = match unclear {
+        Unclear::Ambiguous => "ambiguous",
+        Unclear::Taken(_) => "collision",
+        Unclear::Malformed(_) => "poison",
+    };
     Reason { kind, text: unclear.to_string() }
 }
 
