@@ -3,7 +3,7 @@
 use bson::{Document, doc};
 use mongodb::{IndexModel, options::IndexOptions};
 
-use crate::support::{Events, Pipe, event::*, until};
+use crate::support::{Events, Pipe, event::*};
 
 async fn unique(pipe: &Pipe, events: &Events) {
     let options = IndexOptions::builder().unique(true).build();
@@ -13,38 +13,6 @@ async fn unique(pipe: &Pipe, events: &Events) {
 
 fn sits(id: i32, seat: i32) -> Document {
     doc! {"_id": id, "seat": seat}
-}
-
-fn moves(id: i32, seat: i32) -> Document {
-    update(id, doc! {"updatedFields": {"seat": seat}})
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn values_swapped_between_documents_of_different_partitions_arrive() {
-    const PAIRS: i32 = 10;
-    let pipe = Pipe::new("seats").await;
-    let people = pipe.events("people", 4).await;
-    unique(&pipe, &people).await;
-    pipe.publish(&people, (0..2 * PAIRS).map(|id| insert(sits(id, id)))).await;
-    // One of a pair stands up, the other takes the seat, the first takes the one that became free.
-    for round in 0..12 {
-        for pair in 0..PAIRS {
-            let (one, other) = (2 * pair, 2 * pair + 1);
-            let (seat, free) = if round % 2 == 0 { (one, other) } else { (other, one) };
-            let take = if round % 3 == 0 { replace(sits(one, free)) } else { moves(one, free) };
-            pipe.publish(&people, [moves(one, 1000 + one)]).await;
-            pipe.publish(&people, [moves(other, seat)]).await;
-            pipe.publish(&people, [take]).await;
-        }
-    }
-    let workers = [pipe.worker(""), pipe.worker("[worker]\nbatch_statements = 7\n")];
-    for id in 0..2 * PAIRS {
-        pipe.until_is(&people, id, &sits(id, id)).await;
-    }
-    until("all is passed", async || pipe.offsets(&people).await.iter().sum::<i64>() == 20 + 12 * 30).await;
-    for worker in &workers {
-        assert_eq!(worker.metric("oplogue_worker_dead_letters_total"), 0.0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
