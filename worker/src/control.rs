@@ -4,10 +4,7 @@
 //! something is wrong there and the document is fetched anew; before it, and where nothing was copied, finding none is normal. To tell the
 //! two apart the topic has to be read to its end first, for the copy's end may just have been written.
 //!
-//! | key | value | who writes it |
-//! |---|---|---|
-//! | `copied/<slice>/<ns>` | `{ns, epoch, sequence, clusterTime}` | the producer, with the last chunk |
-//! | `repair/<slice>/<SHA-256 of ns, NUL, key>` | `{ns, key, epoch, sequence}` | the worker; the producer answers with the document and removes it |
+//! Keys and shapes of the records are [`common::control`]'s.
 
 use std::{
     collections::HashMap,
@@ -19,6 +16,7 @@ use std::{
 use common::{
     codec::encode,
     config::types::Kafka,
+    control::{self as records, COPIED_PREFIX, Copied},
     error::{Error, Kind, Result},
     headers::Sequence,
     kafka::{self, admin::REQUEST_TIMEOUT},
@@ -30,17 +28,11 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     producer::{FutureProducer, FutureRecord},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::timeout};
 
 use crate::checkpoint::Repair;
 
-/// Prefix of the keys that say what was copied.
-pub const COPIED_PREFIX: &str = "copied/";
-/// Prefix of the keys that ask for a repair.
-const REPAIR_PREFIX: &str = "repair/";
 /// How long the follower may take to reach the end of the topic.
 const CATCH_UP: Duration = Duration::from_secs(10);
 /// How long a request may take to be acknowledged.
@@ -61,21 +53,6 @@ struct Inner {
     read: watch::Sender<i64>,
     looks: OnceLock<Arc<BaseConsumer<kafka::Context>>>,
     asks: OnceLock<FutureProducer<kafka::Context>>,
-}
-
-/// The end of a namespace's copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-struct Copied {
-    epoch: u32,
-    sequence: u64,
-}
-
-#[derive(Serialize)]
-struct Request<'r> {
-    ns: &'r Namespace,
-    key: &'r RawValue,
-    epoch: u32,
-    sequence: u64,
 }
 
 impl Control {
@@ -122,7 +99,8 @@ impl Control {
     /// Whether a delta at this place finds its document at the target, as far as the topic was read.
     #[must_use]
     pub fn is_copied(&self, at: &Sequence<'_>, ns: &Namespace) -> bool {
-        let copied = self.copied().get(&(at.slice.to_owned(), ns.clone())).copied();
+        let copied = self.copied();
+        let copied = copied.get(&(at.slice.to_owned(), ns.clone()));
         copied.is_some_and(|copied| copied.epoch == at.epoch && copied.sequence < at.number)
     }
 
@@ -197,17 +175,12 @@ impl Control {
 }
 
 fn request(repair: &Repair) -> Result<(String, String)> {
-    let text = text(&repair.key)?;
-    let mut digest = Sha256::new();
-    digest.update(repair.ns.to_string());
-    digest.update([0]);
-    digest.update(&text);
-    let key = format!("{REPAIR_PREFIX}{}/{}", repair.origin.slice, hex(&digest.finalize()));
     let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
-    let document = RawValue::from_string(text).map_err(unfit)?;
-    let (epoch, sequence) = (repair.origin.epoch, repair.origin.number);
-    let request = Request { ns: &repair.ns, key: &document, epoch, sequence };
-    Ok((key, serde_json::to_string(&request).map_err(unfit)?))
+    let key = RawValue::from_string(text(&repair.key)?).map_err(unfit)?;
+    let origin = &repair.origin;
+    let request =
+        records::Repair { ns: repair.ns.clone(), key, epoch: origin.epoch, sequence: origin.number };
+    Ok((request.key(&origin.slice), serde_json::to_string(&request).map_err(unfit)?))
 }
 
 /// `{"_id": …}` as canonical Extended JSON, or `{"bson": "<hex>"}` of the same where that is not exact.
@@ -232,6 +205,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use bson::doc;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
     use crate::checkpoint::Origin;

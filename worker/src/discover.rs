@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use common::{
     config::Config,
+    control::COPIED_PREFIX,
     error::{Error, Kind, Result},
     kafka::{admin::Admin, ledger::Follower},
     namespace::Filter,
@@ -19,10 +20,7 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    control::{COPIED_PREFIX, Control},
-    targets::Targets,
-};
+use crate::{control::Control, targets::Targets};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

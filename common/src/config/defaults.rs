@@ -4,16 +4,6 @@ use super::types::{
     Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker,
 };
 
-/// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
-pub(super) const fn partitions() -> u16 {
-    8
-}
-
-/// The only one that works with a single broker, which is how everybody begins.
-pub(super) const fn replication_factor() -> u16 {
-    1
-}
-
 impl Default for Producer {
     fn default() -> Self {
         Self {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::{defaults, secret::Secret};
+use super::secret::Secret;
 use crate::cluster_time::ClusterTime;
 
 /// The whole configuration of one pipeline.
@@ -109,11 +109,11 @@ pub struct Kafka {
     pub topic_prefix: String,
     /// Partitions of a newly created event topic; also the most workers that can share one namespace. Kept with the position: a
     /// later change holds for new topics only.
-    #[serde(default = "defaults::partitions")]
+    #[serde(default = "partitions")]
     #[schemars(range(min = 1, max = 10_000))]
     pub partitions: u16,
     /// Replication factor of topics that are created. Use 3 in production.
-    #[serde(default = "defaults::replication_factor")]
+    #[serde(default = "replication_factor")]
     #[schemars(range(min = 1, max = 100))]
     pub replication_factor: u16,
     /// Configs of newly created event topics, as Kafka names them (`retention.ms`, `min.insync.replicas`, …). In a variable's
@@ -125,6 +125,16 @@ pub struct Kafka {
     /// secrets. In a variable's name a dot is written as one underscore: `OPLOGUE_KAFKA__OPTIONS__SASL_PASSWORD`.
     #[serde(default)]
     pub options: BTreeMap<String, Secret>,
+}
+
+/// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
+const fn partitions() -> u16 {
+    8
+}
+
+/// The only one that works with a single broker, which is how everybody begins.
+const fn replication_factor() -> u16 {
+    1
 }
 
 /// Which namespaces are carried.

@@ -7,7 +7,7 @@ use common::{
     headers::Sequence,
 };
 
-use super::{Anchor, Marks, store::Stored};
+use super::{Anchor, Marks, stored::Stored};
 use crate::{consume::intake::Partition, sequence::Delivered};
 
 /// How a batch moves a partition's document.

@@ -17,6 +17,7 @@ mod anchor;
 mod document;
 mod marks;
 mod store;
+mod stored;
 
 pub(crate) use anchor::sequence_of;
 pub use anchor::{Anchor, NotThere};
@@ -24,7 +25,8 @@ pub use document::Advance;
 pub(crate) use document::compare_and_set;
 pub use marks::{Change, Mark, Marks, Origin, Repair};
 pub(crate) use marks::{cleared, key_document, set};
-pub use store::{Store, Stored};
+pub use store::Store;
+pub use stored::Stored;
 
 use crate::sequence::Delivered;
 

@@ -14,6 +14,7 @@
 
 mod authority;
 mod begin;
+mod change;
 mod client;
 mod commit;
 mod context;

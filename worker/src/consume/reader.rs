@@ -24,9 +24,7 @@ use rdkafka::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Authority, client, context::Context, rebalance::Change, record::Record, shared::Shared, tap::Tap,
-};
+use super::{Authority, change::Change, client, context::Context, record::Record, shared::Shared, tap::Tap};
 
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);

@@ -28,6 +28,7 @@ use rdkafka::{TopicPartitionList, consumer::Consumer as _};
 
 use super::{
     begin,
+    change::Change,
     context::{Rebalance, give_up},
     lane::{LaneId, Partition, Start},
     reader::Reader,
@@ -39,13 +40,6 @@ use super::{
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a cancelled batch may take to end.
 const CANCELLED_ENDS: Duration = Duration::from_secs(2);
-
-/// The rebalance that is going on.
-#[derive(Debug)]
-pub(super) enum Change {
-    Assign { partitions: TopicPartitionList, at: Instant },
-    Revoke { partitions: TopicPartitionList, lanes: Vec<LaneId>, until: Instant, is_cancelled: bool },
-}
 
 impl Reader {
     /// Goes as far with rebalances as can be gone without waiting.
