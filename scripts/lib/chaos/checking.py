@@ -25,8 +25,7 @@ class Checks:
         verdict = histories.check(window)
         verdict.include(self._sequences.check(window))
         verdict.include(self._positions.check(window))
-        if any(record.place for record in window.records):
-            verdict.include(transactions.check(window))
+        verdict.include(transactions.check(window))
         verdict.include(progress.ahead(window, self._base))
         regressions = progress.regressions(window, self._base)
         if self._is_plain:
