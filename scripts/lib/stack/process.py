@@ -52,14 +52,17 @@ def spawn(argv: list[str], environment: dict[str, str], log: Path, folder: Path)
 
 
 def condition(identity: Identity | None) -> Condition:
-    """Looks at /proc; a process of another boot or another start time is somebody else's."""
+    """Looks at /proc; a process of another boot or another start time is somebody else's.
+
+    A killed process is gone with its last thread: the first may be a zombie while others still hold ports and locks.
+    """
     if identity is None or identity.boot_id != _boot_id():
         return Condition.GONE
     try:
-        letter, start_ticks = _stat(identity.pid)
+        letter, start_ticks, threads = _stat(identity.pid)
     except (FileNotFoundError, ProcessLookupError):
         return Condition.GONE
-    if start_ticks != identity.start_ticks or letter in "ZX":
+    if start_ticks != identity.start_ticks or (letter in "ZX" and threads <= 1):
         return Condition.GONE
     return Condition.PAUSED if letter in "Tt" else Condition.RUNNING
 
@@ -81,10 +84,10 @@ def send(identity: Identity, number: signal.Signals) -> bool:
         os.close(handle)
 
 
-def _stat(pid: int) -> tuple[str, int]:
-    """State letter and start time. The name before them is in parentheses and may hold anything, even those."""
+def _stat(pid: int) -> tuple[str, int, int]:
+    """State letter, start time, threads. The name before them is in parentheses and may hold anything, even those."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return fields[0], int(fields[19])
+    return fields[0], int(fields[19]), int(fields[17])
 
 
 def _boot_id() -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -44,6 +45,17 @@ class Spawned(unittest.TestCase):
         said = process.spawn(["sh", "-c", "echo out; echo err >&2"], {}, log, self.folder)
         wait_for("ended", lambda: process.condition(said) is Condition.GONE, SECONDS)
         self.assertEqual(log.read_text(), "before\nout\nerr\n")
+
+    def test_a_process_is_gone_with_its_last_thread(self):
+        program = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); "
+        program += "ctypes.CDLL(None).pthread_exit(None)"
+        headless = process.spawn([sys.executable, "-c", program], {}, self.folder / "headless", self.folder)
+        self.addCleanup(process.send, headless, signal.SIGKILL)
+        stat = Path(f"/proc/{headless.pid}/stat")
+        wait_for("a zombie", lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", SECONDS)
+        self.assertIs(process.condition(headless), Condition.RUNNING)
+        process.send(headless, signal.SIGKILL)
+        wait_for("gone", lambda: process.condition(headless) is Condition.GONE, SECONDS)
 
     def test_another_start_time_is_another_process(self):
         former = dataclasses.replace(self.identity, start_ticks=self.identity.start_ticks - 1)
