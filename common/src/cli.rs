@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-use crate::config::Role;
+use crate::{config::Role, namespace::Namespace};
 
 /// A configuration key that is also a flag.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub struct Setting {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Do the work until told to stop.
     Run,
@@ -95,6 +95,34 @@ pub enum Action {
     Health,
     /// Write the completions of a shell.
     Completions(Shell),
+    /// Set from where partitions are applied next.
+    Seek(Seek),
+    /// Have documents copied again.
+    Snapshot(SnapshotOrder),
+}
+
+/// From where partitions are applied next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seek {
+    /// The topic; every one of the pipeline when not named.
+    pub topic: Option<String>,
+    /// The partition; every one of the topic when not named.
+    pub partition: Option<i32>,
+    /// The offset; the beginning when not named.
+    pub offset: Option<i64>,
+}
+
+/// Which documents to copy again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotOrder {
+    /// The namespace.
+    pub ns: Namespace,
+    /// The slice that has it; the only one when not named.
+    pub slice: Option<String>,
+    /// Only these documents: `{"_id": …}` as Extended JSON.
+    pub keys: Vec<String>,
+    /// Whether to leave once it is asked for, instead of waiting for the end.
+    pub detach: bool,
 }
 
 impl Cli {
@@ -111,6 +139,17 @@ impl Cli {
             Some(("completions", completions)) => {
                 Action::Completions(*completions.get_one("shell").expect("clap requires the shell"))
             }
+            Some(("seek", seek)) => Action::Seek(Seek {
+                topic: seek.get_one("topic").cloned(),
+                partition: seek.get_one("partition").copied(),
+                offset: seek.get_one("offset").copied(),
+            }),
+            Some(("snapshot", snapshot)) => Action::Snapshot(SnapshotOrder {
+                ns: snapshot.get_one::<Namespace>("namespace").expect("clap requires the namespace").clone(),
+                slice: snapshot.get_one("slice").cloned(),
+                keys: snapshot.get_many("key").unwrap_or_default().cloned().collect(),
+                detach: snapshot.get_flag("detach"),
+            }),
             _ => Action::Run,
         };
         // Global arguments arrive with the innermost command.
@@ -142,6 +181,8 @@ pub fn command(role: Role) -> Command {
             "Ask the process that listens at telemetry.listen whether it is ready: exit status 0 if it is, else 1",
         ))
         .subcommand(completions_command())
+        .subcommands((role == Role::Worker).then(seek_command))
+        .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)
 }
@@ -192,6 +233,52 @@ fn check_command(role: Role) -> Command {
     let connect = Arg::new("connect").long("connect").action(ArgAction::SetTrue).help(reached);
     let about = "Validate the configuration, show what was understood with secrets masked, and exit";
     Command::new("check").about(about).arg(connect)
+}
+
+fn seek_command() -> Command {
+    let topic = Arg::new("topic").long("topic").value_name("TOPIC").help("The topic");
+    let partition = Arg::new("partition")
+        .long("partition")
+        .value_name("NUMBER")
+        .value_parser(value_parser!(i32).range(0..))
+        .requires("topic")
+        .help("The partition; all of the topic when it is left out");
+    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("Every partition of the pipeline");
+    let offset = Arg::new("offset")
+        .long("offset")
+        .value_name("NUMBER")
+        .value_parser(value_parser!(i64).range(0..))
+        .requires("partition")
+        .help("The offset of the record that is applied next");
+    let beginning = Arg::new("beginning")
+        .long("beginning")
+        .action(ArgAction::SetTrue)
+        .help("From the first record that the topic still holds");
+    let about = "Set from where changes are applied next, while no worker runs; what is applied again overwrites what \
+                 came later, until that is applied again too";
+    Command::new("seek")
+        .about(about)
+        .args([topic, partition, all, offset, beginning])
+        .group(ArgGroup::new("which").args(["topic", "all"]).required(true))
+        .group(ArgGroup::new("where").args(["offset", "beginning"]).required(true))
+}
+
+fn snapshot_command() -> Command {
+    let namespace = Arg::new("namespace")
+        .long("namespace")
+        .value_name("DB.COLL")
+        .value_parser(value_parser!(Namespace))
+        .required(true)
+        .help("The collection");
+    let slice = Arg::new("slice").long("slice").value_name("NAME").help("The slice, where there are several");
+    let key = Arg::new("key")
+        .long("key")
+        .value_name("JSON")
+        .action(ArgAction::Append)
+        .help("Only this document, as in {\"_id\": 7}; may be repeated");
+    let detach = Arg::new("detach").long("detach").action(ArgAction::SetTrue).help("Do not wait for the end");
+    let about = "Have the running producer copy a collection, or some of its documents, again";
+    Command::new("snapshot").about(about).args([namespace, slice, key, detach])
 }
 
 fn completions_command() -> Command {
@@ -254,6 +341,36 @@ mod tests {
             assert_eq!(cli.flags, [setting]);
         }
         assert_eq!(cli(Role::Worker, "worker completions zsh").action, Action::Completions(Shell::Zsh));
+    }
+
+    #[test]
+    fn a_seek_names_where_and_only_a_worker_can() {
+        let seek = |line: &str| match cli(Role::Worker, line).action {
+            Action::Seek(seek) => (seek.topic, seek.partition, seek.offset),
+            other => panic!("{other:?}"),
+        };
+        let topic = || Some("a.b".to_owned());
+        assert_eq!(seek("worker seek --topic a.b --partition 3 --offset 9"), (topic(), Some(3), Some(9)));
+        assert_eq!(seek("worker seek --topic a.b --beginning"), (topic(), None, None));
+        assert_eq!(seek("worker seek --all --beginning"), (None, None, None));
+        let fails = |role, line: &str| command(role).try_get_matches_from(line.split(' ')).is_err();
+        for line in ["seek --all", "seek --topic a", "seek --topic a --offset 1", "seek --all --offset 1"] {
+            assert!(fails(Role::Worker, &format!("worker {line}")), "{line}");
+        }
+        assert!(fails(Role::Producer, "producer seek --all --beginning"));
+    }
+
+    #[test]
+    fn a_snapshot_names_its_namespace_and_only_a_producer_can() {
+        let action =
+            cli(Role::Producer, "producer snapshot --namespace a.b.c --key {} --key [] --detach").action;
+        let keys = vec!["{}".to_owned(), "[]".to_owned()];
+        let order = SnapshotOrder { ns: Namespace::new("a", "b.c"), slice: None, keys, detach: true };
+        assert_eq!(action, Action::Snapshot(order));
+        let fails = |role, line: &str| command(role).try_get_matches_from(line.split(' ')).is_err();
+        assert!(fails(Role::Producer, "producer snapshot"));
+        assert!(fails(Role::Producer, "producer snapshot --namespace a"));
+        assert!(fails(Role::Worker, "worker snapshot --namespace a.b"));
     }
 
     #[test]

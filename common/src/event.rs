@@ -119,6 +119,12 @@ pub struct ChangeEvent<'a> {
     pub full_document: Option<raw::Document<'a>>,
     /// `updateDescription`.
     pub update_description: Option<UpdateDescription<'a>>,
+    /// `lsid`: the session of the multi-document transaction that the event is part of.
+    pub lsid: Option<raw::Document<'a>>,
+    /// `txnNumber`: that transaction's number within its session.
+    pub txn_number: Option<i64>,
+    /// `collectionUUID` (6.0+).
+    pub collection_uuid: Option<[u8; 16]>,
 }
 
 impl<'a> ChangeEvent<'a> {
@@ -140,6 +146,9 @@ impl<'a> ChangeEvent<'a> {
             document_key: None,
             full_document: None,
             update_description: None,
+            lsid: None,
+            txn_number: None,
+            collection_uuid: None,
         };
         for element in document.elements() {
             let element = element?;
@@ -157,6 +166,9 @@ impl<'a> ChangeEvent<'a> {
                     let document = need_document(&element, "updateDescription")?;
                     event.update_description = Some(UpdateDescription::parse(document)?);
                 }
+                b"lsid" => event.lsid = Some(need_document(&element, "lsid")?),
+                b"txnNumber" => event.txn_number = element.as_i64(),
+                b"collectionUUID" => event.collection_uuid = element.as_uuid(),
                 _ => {}
             }
         }

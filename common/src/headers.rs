@@ -10,6 +10,7 @@
 //! | `ct` | cluster time, `seconds.increment` |
 //! | `seq` | `slice/epoch/sequence` |
 //! | `snapshot` | `true` on a snapshot record, otherwise absent |
+//! | `txn` | `session/number/index` on an event of a multi-document transaction of the source |
 //! | `format` | `bson` when the value is raw BSON; absent for canonical Extended JSON |
 
 use crate::cluster_time::ClusterTime;
@@ -29,6 +30,8 @@ pub const CT: &str = "ct";
 pub const SEQ: &str = "seq";
 /// Name of the header that marks snapshot records.
 pub const SNAPSHOT: &str = "snapshot";
+/// Name of the header of an event's place in a transaction of the source.
+pub const TXN: &str = "txn";
 /// Name of the value format's header.
 pub const FORMAT: &str = "format";
 
@@ -53,6 +56,17 @@ pub struct Sequence<'a> {
     pub number: u64,
 }
 
+/// Place of an event in a multi-document transaction of the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transaction<'a> {
+    /// `lsid.id` in 32 hex digits.
+    pub session: &'a str,
+    /// `txnNumber`.
+    pub number: i64,
+    /// Counts the transaction's carried events from 0.
+    pub index: u32,
+}
+
 /// The headers of one record, as far as they are present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Headers<'a> {
@@ -68,6 +82,8 @@ pub struct Headers<'a> {
     pub sequence: Option<Sequence<'a>>,
     /// `snapshot`.
     pub is_snapshot: bool,
+    /// `txn`.
+    pub transaction: Option<Transaction<'a>>,
     /// `format`.
     pub format: Format,
 }
@@ -106,6 +122,10 @@ impl<'a> Headers<'a> {
                     parsed.sequence = Some(sequence.ok_or(Error::Malformed(SEQ))?);
                 }
                 SNAPSHOT => parsed.is_snapshot = value == b"true",
+                TXN => {
+                    let transaction = text().ok().and_then(Transaction::parse);
+                    parsed.transaction = Some(transaction.ok_or(Error::Malformed(TXN))?);
+                }
                 FORMAT if value == b"bson" => parsed.format = Format::Bson,
                 FORMAT => return Err(Error::Malformed(FORMAT)),
                 _ => {}
@@ -128,6 +148,22 @@ impl<'a> Sequence<'a> {
         let number = parts.next()?.parse().ok()?;
         let epoch = parts.next()?.parse().ok()?;
         Some(Self { slice: parts.next()?, epoch, number })
+    }
+}
+
+impl<'a> Transaction<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split('/');
+        let session = parts.next()?;
+        let number = parts.next()?.parse().ok()?;
+        let index = parts.next()?.parse().ok()?;
+        parts.next().is_none().then_some(Self { session, number, index })
+    }
+}
+
+impl std::fmt::Display for Transaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.session, self.number, self.index)
     }
 }
 
@@ -156,12 +192,14 @@ mod tests {
             (CT, b"5.6"),
             (SEQ, text.as_bytes()),
             (SNAPSHOT, b"true"),
+            (TXN, b"00ff/12/3"),
             ("other", b"\xff"),
         ];
         let parsed = parse(&headers).unwrap();
         assert_eq!(parsed.sequence, Some(sequence));
         assert_eq!(parsed.cluster_time, Some(ClusterTime::new(5, 6)));
         assert!(parsed.is_snapshot);
+        assert_eq!(parsed.transaction, Some(Transaction { session: "00ff", number: 12, index: 3 }));
         assert_eq!(parsed.format, Format::ExtJson);
     }
 
@@ -173,6 +211,7 @@ mod tests {
         assert_eq!(parse(&[(V, b"x")]), Err(Error::Version("x".into())));
         assert_eq!(parse(&[(CT, b"soon")]), Err(Error::Malformed(CT)));
         assert_eq!(parse(&[(SEQ, b"rs0/1")]), Err(Error::Malformed(SEQ)));
+        assert_eq!(parse(&[(TXN, b"00ff/12")]), Err(Error::Malformed(TXN)));
         assert_eq!(parse(&[(FORMAT, b"avro")]), Err(Error::Malformed(FORMAT)));
     }
 }

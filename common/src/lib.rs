@@ -7,12 +7,14 @@ pub mod cli;
 pub mod cluster_time;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod error;
 pub mod event;
 pub mod headers;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod key;
+pub mod mapping;
 #[cfg(feature = "mongo")]
 pub mod mongo;
 pub mod namespace;

@@ -28,11 +28,13 @@ impl Namespace {
         is_internal(&self.db) || self.coll.starts_with("system.") || self.is_temporary()
     }
 
-    /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`).
+    /// Whether this is a server temporary (`tmp.agg_out.*`, `tmp*.renameCollection`, `tmp*.convertToCapped.*`).
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.coll.starts_with("tmp.agg_out.")
-            || (self.coll.starts_with("tmp") && self.coll.ends_with(".renameCollection"))
+        let rest = self.coll.strip_prefix("tmp").unwrap_or_default();
+        rest.starts_with(".agg_out.")
+            || rest.ends_with(".renameCollection")
+            || rest.split_once('.').is_some_and(|(_, rest)| rest.starts_with("convertToCapped."))
     }
 }
 
@@ -115,6 +117,42 @@ impl Pattern {
             }
             Matcher::Regex(regex) => regex.is_match(&ns.to_string()),
         }
+    }
+
+    /// What the stars, or the groups of the regular expression, stand for in this namespace; `None` when it does not match.
+    #[must_use]
+    pub fn captures(&self, ns: &Namespace) -> Option<Vec<String>> {
+        match &self.matcher {
+            Matcher::Names { db, coll } => self.matches(ns).then(|| {
+                let stars = [(db, &ns.db), (coll, &ns.coll)];
+                stars.into_iter().filter(|(name, _)| name.is_none()).map(|(_, is)| is.clone()).collect()
+            }),
+            Matcher::Regex(regex) => {
+                let text = ns.to_string();
+                let groups = regex.captures(&text)?;
+                let text = |group: Option<regex::Match<'_>>| {
+                    group.map_or_else(String::new, |m| m.as_str().to_owned())
+                };
+                Some(groups.iter().skip(1).map(text).collect())
+            }
+        }
+    }
+
+    /// The names of what [`Self::captures`] tells, in that order; stars have none, and not every group has.
+    #[must_use]
+    pub fn capture_names(&self) -> Vec<Option<&str>> {
+        match &self.matcher {
+            Matcher::Names { db, coll } => {
+                [db, coll].iter().filter(|name| name.is_none()).map(|_| None).collect()
+            }
+            Matcher::Regex(regex) => regex.capture_names().skip(1).collect(),
+        }
+    }
+
+    /// Whether this is a regular expression.
+    #[must_use]
+    pub const fn is_regex(&self) -> bool {
+        matches!(self.matcher, Matcher::Regex(_))
     }
 
     /// The database every matching namespace lies in, when the pattern says so by name.

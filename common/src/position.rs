@@ -43,6 +43,22 @@ pub struct Position {
     /// Whether the slice's first snapshot has not been listed or not ended.
     #[serde(default)]
     pub snapshot: SnapshotState,
+    /// The cluster time by which the collections of the first snapshot were listed: a namespace whose first event is later
+    /// is complete from that event on. Absent where nothing was listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ClusterTime>,
+    /// The source's transaction that the last published event belongs to; the next event may belong to it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<OpenTransaction>,
+}
+
+/// A transaction of the source of which some events have been published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransaction {
+    /// Session and number, as the header `txn` says them.
+    pub id: String,
+    /// Events of it that have been published; the next one's index.
+    pub events: u32,
 }
 
 /// How far the slice's first snapshot has come.
@@ -108,6 +124,14 @@ pub struct Topic {
     pub topic: String,
     /// Partitions that documents are spread over; partitions added from outside stay empty.
     pub partitions: u16,
+}
+
+impl Position {
+    /// A position before the first record of a history that begins behind `cluster_time`.
+    #[must_use]
+    pub const fn before_the_first(cluster_time: ClusterTime, snapshot: SnapshotState) -> Self {
+        Self { epoch: 0, sequence: 0, cluster_time, token: None, snapshot, listed: None, transaction: None }
+    }
 }
 
 impl CollectionCopy {

@@ -65,13 +65,14 @@ fn switched_on() -> String {
         line.starts_with("[[")
             || (line.contains(" = ") && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
     };
+    let is_instead = |setting: &str| ["uri_file", "mask_key_file"].iter().any(|key| setting.starts_with(key));
     let example = example();
     let (before, slices) =
         example.split_once("# [[source.slices]]").expect("the example shows several sources");
     let (_, after) = slices.split_once("\n\n").expect("something follows them");
     let example = format!("{before}\n{after}");
     let lines = example.lines().map(|line| match line.strip_prefix("# ") {
-        Some(setting) if is_setting(setting) && !setting.starts_with("uri_file") => setting.to_owned(),
+        Some(setting) if is_setting(setting) && !is_instead(setting) => setting.to_owned(),
         _ => line.to_owned(),
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -3,13 +3,16 @@
 //! [`pipeline`] is the only module that knows all stages; the others do not know each other beyond what they hand on.
 
 pub mod capture;
+pub mod control;
 pub mod encode;
 pub mod life;
 pub mod membership;
+pub mod order;
 pub mod pipeline;
 pub mod publish;
 pub mod pump;
 pub mod route;
+mod sabotage;
 pub mod seats;
 pub mod snapshot;
 pub mod source;

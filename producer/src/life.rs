@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     capture::{Stream, follow, only_database},
+    control,
     encode::{Encoded, Encoder},
     membership,
     publish::{self, Published, Session},
@@ -42,6 +43,8 @@ use crate::{
 const BATCHES_AHEAD: usize = 1;
 /// Encoded batches that wait while a transaction commits.
 const ENCODED_AHEAD: usize = 2;
+/// Requests of the control topic that wait for the pump.
+const REQUESTS_AHEAD: usize = 1000;
 /// A longer life than this shows that the slice works, so that the next failure is waited for briefly again.
 const STEADY: Duration = Duration::from_secs(60);
 /// A fenced producer that comes back at once would fence the new holder in turn. This long after, it knows from the group
@@ -173,16 +176,17 @@ impl Life {
         let settings = &self.config.producer;
         let (batches, batches_out) = mpsc::channel(BATCHES_AHEAD);
         let (encoded, encoded_out) = mpsc::channel(ENCODED_AHEAD);
+        let (requests, requests_out) = mpsc::channel(REQUESTS_AHEAD);
         let (is_copying, is_copying_out) = watch::channel(true);
         let (client, version) = (source.client.clone(), source.server.version);
         let database = only_database(&self.config.filter());
         let stream = Stream::new(client, version, database, settings.batch_events, origin);
-        let ends = Ends { batches: batches_out, publisher: encoded, is_copying };
+        let ends = Ends { batches: batches_out, requests: requests_out, publisher: encoded, is_copying };
         let mut encoder = Encoder::new(position);
         if let Some(gap) = &gap {
             encoder.gap(&self.slice.name, gap)?;
         }
-        let pump = Pump::new(source, encoder, routes, state.copies, ends, settings);
+        let pump = Pump::new(&self.slice.name, source, encoder, routes, state.copies, ends, settings);
 
         let mut stages = Supervisor::new(&self.stop);
         let token = stages.token();
@@ -195,6 +199,8 @@ impl Life {
         stages.spawn("pump", async move {
             tokio::select! { biased; () = token.cancelled() => Ok(()), ended = pump.run(is_first) => ended }
         });
+        let (config, slice, token) = (self.config.clone(), self.slice.name.clone(), stages.token());
+        stages.spawn_thread("control", move || control::follow(&config, &slice, &requests, &token));
         let most_bytes = settings.transaction_mib as usize * 1024 * 1024;
         stages.spawn_thread("publish", move || publish_all(&session, encoded_out, most_bytes));
         self.conditions.slice.ready();

@@ -3,9 +3,11 @@
 use std::{process::ExitCode, sync::Arc};
 
 use common::{
+    cli::SnapshotOrder,
     config::{Config, Role},
     error::Result,
     service::{self, Context, Service},
+    supervision::blocking,
 };
 
 /// Reads the source, publishes to Kafka.
@@ -17,6 +19,14 @@ impl Service for Producer {
 
     async fn connect(config: Arc<Config>) -> Result<Vec<String>> {
         producer::pipeline::reach(&config).await
+    }
+
+    async fn snapshot(
+        config: Arc<Config>,
+        order: SnapshotOrder,
+        tell: impl Fn(String) + Send + 'static,
+    ) -> Result<()> {
+        blocking(move || producer::order::snapshot(&config, &order, tell)).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

@@ -26,7 +26,7 @@ use crate::{
     capture::{Origin, Stream, only_database},
     membership::{self, Held},
     seats::{KAFKA, Seats},
-    snapshot::{Reader, catalog},
+    snapshot::{self, Query, Range, catalog},
     source::{CLIENT, Source, connect},
 };
 
@@ -91,15 +91,15 @@ async fn read_a_chunk(config: &Config, source: &Source) -> Result<()> {
     }
     let collections = catalog::list(&source.client, &config.filter()).await?;
     let Some(first) = collections.into_iter().next() else { return Ok(()) };
-    let reader = Reader {
+    let query = Query {
         client: source.client.clone(),
         db: first.ns.db,
         uuid: first.uuid,
-        after: None,
+        range: Range::Behind(None),
         most_bytes: 1,
-        is_transactional: source.server.version < Version::new(5, 0, 0),
     };
-    reader.read(source.cluster_time().await?).await.map(drop)
+    let is_transactional = source.server.version < Version::new(5, 0, 0);
+    snapshot::read(&query, source.cluster_time().await?, is_transactional).await.map(drop)
 }
 
 async fn reach_kafka(config: &Config, context: &Context) -> Result<()> {

@@ -88,7 +88,8 @@ impl Routes {
     /// position.
     ///
     /// # Errors
-    /// Transient when brokers or source do not answer, [`Kind::Misconfigured`] when the topic is refused.
+    /// Transient when brokers or source do not answer, [`Kind::Misconfigured`] when the topic is refused, or the collection is
+    /// of a kind that cannot be carried.
     pub async fn decide(&mut self, ns: &Namespace) -> Result<Option<Topic>> {
         if !self.filter.carries(ns) {
             self.known.entry(ns.db.clone()).or_default().insert(ns.coll.clone(), Decision::Foreign);
@@ -123,9 +124,12 @@ impl Routes {
         Err(Error::new(Kind::Misconfigured, format!("Kafka refuses every topic name for {ns}")))
     }
 
-    /// One partition where strings that differ in bytes can be equal, for the hash would part them.
+    /// As configured, but one partition where strings that differ in bytes can be equal, for the hash would part them.
     async fn partitions(&self, ns: &Namespace) -> Result<u16> {
         let collection = catalog::by_name(&self.source, ns).await?;
+        if let Some(collection) = &collection {
+            collection.kind.check(ns)?;
+        }
         let has_simple_collation = collection.is_none_or(|c| c.has_simple_collation);
         Ok(if has_simple_collation { self.kafka.partitions } else { 1 })
     }

@@ -45,8 +45,7 @@ pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beg
         return resume(position);
     }
     let snapshot = if *start == Start::Snapshot { SnapshotState::Wanted } else { SnapshotState::Ended };
-    let mut position =
-        Position { epoch: 0, sequence: 0, cluster_time: ClusterTime::default(), token: None, snapshot };
+    let mut position = Position::before_the_first(ClusterTime::default(), snapshot);
     let origin = match start {
         Start::Snapshot | Start::Latest => {
             position.cluster_time = source.cluster_time().await?;
@@ -72,7 +71,9 @@ pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beg
 /// Transient when the source does not answer.
 pub async fn after_loss(state: &State, lost: &Position, source: &Source) -> Result<Beginning> {
     let now = source.cluster_time().await?;
-    let position = Position { cluster_time: now, token: None, ..lost.clone() };
+    // A namespace that is seen for the first time from here on may have been made in the gap.
+    let position =
+        Position { cluster_time: now, token: None, listed: None, transaction: None, ..lost.clone() };
     let recorded = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let gap = Gap {
         from: lost.cluster_time,

@@ -6,7 +6,7 @@ use bson::{RawDocumentBuf, doc};
 use futures_util::TryStreamExt as _;
 use mongodb::{Client, Database, error::Result, results::CollectionType};
 
-use crate::shaping::Allowed;
+use crate::shaping::Rules;
 
 /// Differences that are shown; the rest is counted.
 const SHOWN: usize = 5;
@@ -53,10 +53,10 @@ fn id(document: &RawDocumentBuf) -> Vec<u8> {
 
 /// The source as it should have arrived.
 #[must_use]
-pub fn shaped(mut contents: Contents, rules: &BTreeMap<String, Allowed>) -> Contents {
+pub fn shaped(mut contents: Contents, rules: &BTreeMap<String, Rules>) -> Contents {
     for (ns, documents) in &mut contents {
-        if let Some(allowed) = rules.get(ns) {
-            documents.values_mut().for_each(|document| *document = allowed.shape(document));
+        if let Some(rules) = rules.get(ns) {
+            documents.values_mut().for_each(|document| *document = rules.shape(document));
         }
     }
     contents

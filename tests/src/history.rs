@@ -16,6 +16,7 @@ pub fn is_sound(records: &[Record]) -> Checked {
     is_contiguous(records)?;
     is_ordered_within_partitions(records)?;
     keeps_each_key_in_one_partition(records)?;
+    counts_transactions(records)?;
     records.iter().try_for_each(agrees_with_itself)
 }
 
@@ -49,6 +50,31 @@ fn keeps_each_key_in_one_partition(records: &[Record]) -> Checked {
         ensure(*home == number, || format!("{topic}: one key in partitions {home} and {number}"))?;
     }
     Ok(())
+}
+
+/// The records of each of the source's transactions say which place they have in it: 0, 1, 2, … in the order of the sequence,
+/// one behind the other. All others say nothing of the kind.
+fn counts_transactions(records: &[Record]) -> Checked {
+    let mut streamed: Vec<&Record> = records.iter().filter(|record| !record.is_snapshot()).collect();
+    streamed.sort_by_key(|record| record.sequence());
+    let (mut open, mut index) = (None, 0);
+    for record in streamed {
+        let transaction = transaction_of(&record.event());
+        index = if transaction.is_some() && transaction == open { index + 1 } else { 0 };
+        let expected = transaction.as_ref().map_or(String::new(), |id| format!("{id}/{index}"));
+        let found = record.header("txn");
+        ensure(found == expected, || format!("`txn` is `{found}`, not `{expected}`"))?;
+        open = transaction;
+    }
+    Ok(())
+}
+
+/// `lsid.id` in hex and `txnNumber`.
+fn transaction_of(event: &Document) -> Option<String> {
+    let number = event.get_i64("txnNumber").ok()?;
+    let bson::Bson::Binary(session) = event.get_document("lsid").ok()?.get("id")? else { return None };
+    let hex: String = session.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("{hex}/{number}"))
 }
 
 /// Key and headers say what the value says.

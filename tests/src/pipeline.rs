@@ -9,16 +9,19 @@ use std::{
 
 use mongodb::{Client, Database};
 use rand::Rng as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Stack,
     collection::Collection,
     process::{Binary, Process},
     settings::{CANARY, Settings},
-    shaping::Allowed,
+    shaping::Rules,
     view::View,
 };
+
+/// The key of masks. No log may hold it either.
+const MASK_KEY: &str = "a key of masks that no log may hold";
 
 /// A pipeline between the databases of its own name.
 pub struct Pipeline {
@@ -42,7 +45,7 @@ pub struct Pipeline {
     pub databases: Vec<String>,
     /// Namespaces that it must not carry, though they lie in these databases.
     pub left_out: Vec<String>,
-    pub(crate) rules: BTreeMap<String, Allowed>,
+    pub(crate) rules: BTreeMap<String, Rules>,
     folder: PathBuf,
     pub(crate) markers: i32,
     pub(crate) secrets: Vec<String>,
@@ -63,7 +66,7 @@ impl Pipeline {
         let folder = folder_of(&name);
         fs::create_dir_all(&folder).expect("target/ can be written");
         let passwords = ["source", "target"].iter().filter_map(|name| stack.password(name));
-        let mut secrets = vec![CANARY.to_owned()];
+        let mut secrets = vec![CANARY.to_owned(), MASK_KEY.to_owned()];
         secrets.extend(passwords.map(str::to_owned));
         Self {
             settings: Settings::new(&name, &stack, kafka),
@@ -125,11 +128,17 @@ impl Pipeline {
 
     /// Lets only these fields of a collection pass.
     pub fn allow(&mut self, collection: &str, paths: &[&str]) {
+        self.rule(collection, json!({"allow": paths}));
+    }
+
+    /// Gives a collection field rules.
+    pub fn rule(&mut self, collection: &str, mut rule: Value) {
         let ns = format!("{}.{collection}", self.name);
-        let rule = json!({"namespace": ns, "allow": paths});
+        self.rules.insert(ns.clone(), Rules::of(&rule, MASK_KEY));
+        self.settings["worker"]["mask_key"] = json!(MASK_KEY);
+        rule["namespace"] = json!(ns);
         let rules = self.settings.as_object_mut().expect("a table").entry("rules").or_insert(json!([]));
         rules.as_array_mut().expect("a list of rules").push(rule);
-        self.rules.insert(ns, Allowed::only(paths));
     }
 
     /// No log may hold this.

@@ -96,15 +96,53 @@ impl View {
         Ok(announced.map(|(_, topic)| announcement(&topic)).collect())
     }
 
+    /// The newest value under each key of the control topic; withdrawn keys are gone.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn control(&mut self) -> Result<BTreeMap<String, Value>, String> {
+        self.ledgers.read()?;
+        Ok(self.entries("control"))
+    }
+
+    /// How often a key of the control topic was written, withdrawals included.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn times_told(&mut self, key: &str) -> Result<usize, String> {
+        self.ledgers.read()?;
+        let topic = format!("oplogue.{}.control", self.pipeline);
+        let records = self.ledgers.records.iter().filter(|record| record.partition.0 == topic);
+        Ok(records.filter(|record| record.key.as_deref() == Some(key.as_bytes())).count())
+    }
+
+    /// Writes records to the control topic, as workers and operators do. Blocks.
+    ///
+    /// # Panics
+    /// When Kafka does not take them.
+    pub fn ask(&self, entries: &[(String, Value)]) {
+        let topic = format!("oplogue.{}.control", self.pipeline);
+        let producer: BaseProducer = self.writer.create().expect("librdkafka takes these options");
+        for (key, value) in entries {
+            let value = value.to_string();
+            let record = BaseRecord::<str, str>::to(&topic).partition(0).key(key).payload(&value);
+            producer.send(record).map_err(|(error, _)| error).expect("Kafka takes a record");
+        }
+        producer.flush(REQUEST_WITHIN).expect("Kafka takes a record");
+    }
+
     fn entries(&self, ledger: &str) -> BTreeMap<String, Value> {
         let topic = format!("oplogue.{}.{ledger}", self.pipeline);
-        let records = self.ledgers.records.iter().filter(|record| record.partition.0 == topic);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let pairs = records.filter_map(|record| {
-            let value = serde_json::from_slice(record.value.as_deref()?).expect("ledgers hold JSON");
-            Some((text(record.key.as_deref()?), value))
-        });
-        pairs.collect()
+        let mut entries = BTreeMap::new();
+        for record in self.ledgers.records.iter().filter(|record| record.partition.0 == topic) {
+            let Some(key) = record.key.as_deref().map(text) else { continue };
+            match record.value.as_deref().filter(|value| !value.is_empty()) {
+                Some(value) => entries.insert(key, serde_json::from_slice(value).expect("ledgers hold JSON")),
+                None => entries.remove(&key),
+            };
+        }
+        entries
     }
 
     /// Every record of every event topic.

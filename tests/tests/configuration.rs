@@ -70,8 +70,29 @@ async fn contradictory_rules_are_refused() {
         {"namespace": "shop.users", "allow": ["a", "b.c"], "deny": ["a"]},
         {"namespace": "shop.orders", "deny": ["_id"]},
         {"namespace": "shop.carts", "allow": ["a..b"]},
+        {"namespace": "shop.names", "rename": {"a": "b", "c": "b", "d.e": "f.g", "_id": "id"}},
+        {"namespace": "shop.masks", "deny": ["x"], "mask": {"x": "hash", "a.b": "hide", "c": {"truncate": 0}, "d": "redact", "d.e": "hash"}},
     ]);
-    refuses(Binary::Worker, &pipeline, &["rules[0].allow[0]", "rules[1].deny[0]", "rules[2].allow[0]"]);
+    pipeline.settings["map"] = json!([
+        {"from": "shop.a", "to": "crm.x"},
+        {"from": "shop.b", "to": "admin.x"},
+        {"from": "shop.*", "to": "crm.all"},
+    ]);
+    let paths = [
+        "rules[0].allow[0]",
+        "rules[1].deny[0]",
+        "rules[2].allow[0]",
+        "rules[3].rename._id",
+        "rules[3].rename.d.e",
+        "rules[4].mask.x",
+        "rules[4].mask.a.b",
+        "rules[4].mask.c.truncate",
+        "rules[4].mask.d.e",
+        "map[1].to",
+        "map[2].to",
+        "worker.mask_key",
+    ];
+    refuses(Binary::Worker, &pipeline, &paths);
     pipeline.discard().await;
 }
 

@@ -5,7 +5,9 @@
 //! compared.
 
 mod cli;
+mod collections;
 mod configuration;
+mod copied;
 mod databases;
 mod ids;
 mod kills;
@@ -14,9 +16,14 @@ mod main_job;
 mod names;
 mod namespaces;
 mod outages;
+mod peers;
 mod poison;
 mod refusals;
+mod repairs;
+mod requests;
+mod shaping;
 mod snapshots;
 mod standby;
 mod starts;
+mod transactions;
 mod types;

@@ -93,14 +93,15 @@ async fn a_missing_role_is_named() {
     pipeline.discard().await;
 }
 
-/// The least that is asked for is enough: for one database, reading and writing it.
+/// The least that is asked for is enough: for one database, reading and writing it, and writing the positions beside it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_least_roles_are_enough() {
     let mut pipeline = pipeline("least_roles").await;
     let db = pipeline.name.clone();
     let reading = vec![role("read", &db), role("clusterMonitor", "admin")];
     let source = user(&pipeline, "source", &format!("{db}_reader"), reading).await;
-    let target = user(&pipeline, "target", &format!("{db}_writer"), vec![role("readWrite", &db)]).await;
+    let writing = vec![role("readWrite", &db), role("readWrite", "oplogue")];
+    let target = user(&pipeline, "target", &format!("{db}_writer"), writing).await;
     pipeline.settings["source"]["uri"] = json!(source);
     pipeline.settings["target"]["uri"] = json!(target);
     pipeline.collection("users").insert((0..20).map(|n| doc! {"_id": n})).await;

@@ -105,6 +105,12 @@ async fn several_sources_are_shared_out_and_keep_a_sequence_each() {
     pipeline.collection("c").insert((0..50).map(|n| doc! {"_id": n})).await;
     pipeline.at_target("c").insert((100..150).map(|n| doc! {"_id": n})).await;
     pipeline.start_producer().says(&["slice is this producer's slice=\"one\"", "slice=\"two\""]).await;
+    // What is inserted while a copy goes on may be in the copy and in the stream.
+    eventually("both slices are copied", e2e::DEADLINE, async || {
+        let copied = pipeline.producer().said().matches("the snapshot is complete").count();
+        ensure(copied == 2, || format!("{copied} of 2"))
+    })
+    .await;
     pipeline.start_standby().says(&[HOLDS]).await;
     pipeline.producer().says(&["the group takes the slice"]).await;
     pipeline.collection("c").insert((50..60).map(|n| doc! {"_id": n})).await;

@@ -34,6 +34,9 @@ pub enum Poison {
     /// Header and event name different things.
     #[error("the header `{0}` and the event disagree")]
     Disagree(&'static str),
+    /// Parts of a value that do not stand together.
+    #[error("the record holds a part of a value whose other parts do not stand next to it")]
+    Part,
     /// A change event that lacks what its operation needs.
     #[error("the {operation} event has no `{field}`")]
     Lacks {
@@ -44,12 +47,39 @@ pub enum Poison {
     },
 }
 
-/// Decodes the record's value to BSON at the end of `arena`; gives its place there.
+/// Decodes a value, whole or in parts, to BSON at the end of `arena`; gives its place there.
 ///
 /// # Errors
 /// [`Poison`]; the arena is then as it was.
-pub fn value(record: &Record, headers: &Headers<'_>, arena: &mut Vec<u8>) -> Result<Range<usize>, Poison> {
-    let value = record.value().ok_or(Poison::Tombstone)?;
+pub fn value(records: &[Record], headers: &Headers<'_>, arena: &mut Vec<u8>) -> Result<Range<usize>, Poison> {
+    let mut values = records.iter().map(|record| record.value().ok_or(Poison::Tombstone));
+    let first = values.next().ok_or(Poison::Tombstone)??;
+    if records.len() == 1 {
+        return decoded(first, headers, arena);
+    }
+    let mut whole = first.to_vec();
+    for part in values {
+        whole.extend_from_slice(part?);
+    }
+    decoded(&whole, headers, arena)
+}
+
+/// How many of these records the first value takes.
+///
+/// # Errors
+/// [`Poison::Part`] when its parts do not stand together.
+pub fn span(records: &[Record]) -> Result<usize, Poison> {
+    let Some(first) = records.first() else { return Ok(0) };
+    let Some(part) = first.part else { return Ok(1) };
+    let parts = records.get(..part.of as usize).filter(|parts| !parts.is_empty()).ok_or(Poison::Part)?;
+    let fits = |(place, record): (usize, &Record)| {
+        record.key() == first.key()
+            && record.part.is_some_and(|p| p.of == part.of && p.number as usize == place + 1)
+    };
+    if parts.iter().enumerate().all(fits) { Ok(parts.len()) } else { Err(Poison::Part) }
+}
+
+fn decoded(value: &[u8], headers: &Headers<'_>, arena: &mut Vec<u8>) -> Result<Range<usize>, Poison> {
     let start = arena.len();
     match headers.format {
         // Our own records are v2; what has no version of ours may come from other systems, which also write v1.

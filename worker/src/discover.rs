@@ -1,12 +1,15 @@
 //! Which topics to read: those that the producer announced on the control topic and the filter lets through, or those that
 //! the configuration names.
 //!
+//! It also follows what the same topic says about copies ([`crate::control`]).
+//!
 //! Owns the list; it must not subscribe by itself. Topic names are taken as announced, never made or parsed here.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use common::{
     config::Config,
+    control::COPIED_PREFIX,
     error::{Error, Kind, Result},
     kafka::{admin::Admin, ledger::Follower},
     namespace::Filter,
@@ -16,6 +19,8 @@ use common::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::{control::Control, targets::Targets};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -32,6 +37,8 @@ pub struct Discovery {
     pub found: watch::Sender<BTreeSet<String>>,
     /// Holds once there is a topic to read.
     pub condition: Condition,
+    /// What else the control topic says.
+    pub control: Control,
     /// Called after the list has changed.
     pub wake: Box<dyn Fn() + Send>,
 }
@@ -76,6 +83,7 @@ impl Discovery {
     }
 
     fn follow(&self, config: &Config, control: &str, shutdown: &CancellationToken) -> Result<()> {
+        let targets = Targets::new(config);
         let mut follower = Follower::open(&config.kafka, control, 0)?;
         if self.found.borrow().is_empty() {
             self.condition.not_ready("the producer has announced no topic that this pipeline carries");
@@ -83,16 +91,21 @@ impl Discovery {
         while !shutdown.is_cancelled() {
             let mut entry = None;
             follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
-            if let Some((key, value)) = entry
-                && key.starts_with(TOPIC_PREFIX)
-            {
-                self.announced(value.as_deref())?;
+            match entry {
+                Some((key, value)) if key.starts_with(TOPIC_PREFIX) => {
+                    self.announced(value.as_deref(), &targets)?;
+                }
+                Some((key, value)) if key.starts_with(COPIED_PREFIX) => {
+                    self.control.note(&key, value.as_deref())?;
+                }
+                _ => {}
             }
+            self.control.reached(follower.position);
         }
         Ok(())
     }
 
-    fn announced(&self, value: Option<&[u8]>) -> Result<()> {
+    fn announced(&self, value: Option<&[u8]>, targets: &Targets) -> Result<()> {
         // A topic that was withdrawn still holds what was published: reading goes on.
         let Some(value) = value else { return Ok(()) };
         let topic: Topic = serde_json::from_slice(value).map_err(|error| {
@@ -101,6 +114,7 @@ impl Discovery {
         if !self.filter.carries(&topic.ns) {
             return Ok(());
         }
+        targets.of(&topic.ns)?;
         if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {
             tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
             (self.wake)();

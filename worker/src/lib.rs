@@ -5,7 +5,9 @@
 
 pub mod apply;
 pub mod batch;
+pub mod checkpoint;
 pub mod consume;
+pub mod control;
 pub mod dead_letter;
 pub mod decode;
 pub mod discover;
@@ -13,6 +15,10 @@ pub mod identity;
 pub mod path;
 pub mod pipeline;
 pub mod plan;
+mod sabotage;
+pub mod seek;
 pub mod sequence;
 pub mod shape;
 pub mod sink;
+mod target;
+pub mod targets;

@@ -3,6 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use common::{
+    cli::Seek,
     config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
@@ -21,6 +22,10 @@ impl Service for Worker {
 
     async fn connect(config: Arc<Config>) -> Result<Vec<String>> {
         worker::pipeline::connect(&config).await
+    }
+
+    async fn seek(config: Arc<Config>, seek: Seek) -> Result<Vec<String>> {
+        worker::seek::seek(&config, &seek).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

@@ -16,28 +16,28 @@ use common::{
     config::{Config, Problem},
     error::{Disposition, Error, Kind, Result},
     kafka::admin::{Admin, Ensured},
-    mongo::{self, Server},
     retry::{Backoff, retry},
     service::Context,
     supervision::Supervisor,
     telemetry::health::Condition,
     topics::Topics,
 };
-use mongodb::Client;
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     apply::Applier,
-    batch::Batches,
+    batch::{Batches, Exact},
     consume::{
-        self, Shared, Surroundings,
+        self, Authority, Shared, Surroundings,
         intake::{Limit, Room},
     },
+    control::Control,
     dead_letter::{self, DeadLetters},
     discover::Discovery,
     plan::Limits,
     shape::Rules,
     sink::Sink,
+    target::{self, Reached},
 };
 
 const TARGET: &str = "target";
@@ -89,37 +89,25 @@ pub async fn run(config: Arc<Config>, context: &Context) -> Result<()> {
 /// One life: from reaching both sides to the first failure or the shutdown.
 async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
-    let (client, admin) =
-        tokio::try_join!(reach_target(config, context), reach_kafka(config, &topics, context))?;
+    let condition = context.health.condition(TARGET);
+    let (target, admin) =
+        tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
     let shared = Arc::new(Shared::new(Room {
         of_lane: config.worker.partition_mib as usize * MIB,
         of_all: BUFFERED_MIB * MIB,
     }));
+    let control = Control::new(config.kafka.clone(), topics.control(), config.worker.topics.is_empty());
+    let authority = target.store.clone().map(|store| Authority {
+        store,
+        control: control.clone(),
+        runtime: Handle::current(),
+    });
     let (found, topics_found) = watch::channel(BTreeSet::new());
     let mut stages = context.supervisor();
-    discover(&mut stages, config, context, &shared, found, (topics.clone(), admin));
-    read(&mut stages, config, context, &shared, topics_found);
-    apply(&mut stages, config, context, &shared, (client, &topics))?;
+    discover(&mut stages, config, context, &shared, found, (topics.clone(), admin, control.clone()));
+    read(&mut stages, config, context, &shared, (topics_found, authority));
+    apply(&mut stages, config, context, &shared, (target, &topics, control))?;
     stages.join().await
-}
-
-async fn reach_target(config: &Config, context: &Context) -> Result<Client> {
-    let condition = context.health.condition(TARGET);
-    let (client, server) =
-        retry("reach the target", &context.shutdown, &condition, || target(config)).await?;
-    let kind = if server.is_clustered() { "a cluster" } else { "a standalone" };
-    tracing::info!(
-        version = %server.version,
-        "the target is {kind}; plain mode: every change at least once, converging to the source's state"
-    );
-    Ok(client)
-}
-
-/// A client of the target that has logged in.
-async fn target(config: &Config) -> Result<(Client, Server)> {
-    let client = mongo::connect(config.target.connection_string()?, "oplogue-worker").await?;
-    let server = Server::ask(&client, TARGET).await?;
-    Ok((client, server))
 }
 
 async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Result<Admin> {
@@ -153,7 +141,7 @@ fn discover(
     context: &Context,
     shared: &Arc<Shared>,
     found: watch::Sender<BTreeSet<String>>,
-    (topics, admin): (Topics, Admin),
+    (topics, admin, control): (Topics, Admin, Control),
 ) {
     let condition = context.health.condition(TOPICS);
     if !config.worker.topics.is_empty() {
@@ -165,7 +153,7 @@ fn discover(
     stages.spawn_thread("discover", move || {
         let wake = Box::new(move || shared.wake_reader());
         let filter = config.filter();
-        Discovery { topics, filter, found, condition, wake }.run(&config, &admin, &token)
+        Discovery { topics, filter, found, condition, control, wake }.run(&config, &admin, &token)
     });
 }
 
@@ -174,11 +162,12 @@ fn read(
     config: &Arc<Config>,
     context: &Context,
     shared: &Arc<Shared>,
-    topics: watch::Receiver<BTreeSet<String>>,
+    (topics, authority): (watch::Receiver<BTreeSet<String>>, Option<Authority>),
 ) {
     let around = Surroundings {
         topics,
         kafka: context.health.condition(KAFKA),
+        authority,
         heartbeat: context.health.heartbeat("read", READER_TURNS),
         shutdown: stages.token(),
     };
@@ -191,15 +180,17 @@ fn apply(
     config: &Config,
     context: &Context,
     shared: &Arc<Shared>,
-    (client, topics): (Client, &Topics),
+    (target, topics, control): (Reached, &Topics, Control),
 ) -> Result<()> {
     let kafka: Condition = context.health.condition(KAFKA);
-    let dead_letters = DeadLetters::new(config, topics, kafka);
+    let dead_letters = DeadLetters::new(config, topics, kafka.clone());
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
-    let sink = Sink::new(client, limits, context.health.condition(TARGET));
+    let condition = context.health.condition(TARGET);
+    let exact = target.store.map(|store| Exact::new(config, store, control, [condition.clone(), kafka]));
+    let sink = Sink::new(target.deployment, limits, condition);
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes: BATCH_BYTES };
     let most = usize::from(config.worker.connections);
-    let applier = Applier::new(shared.clone(), Batches::new(config, sink, dead_letters)?, limit, most);
+    let applier = Applier::new(shared.clone(), Batches::new(config, sink, dead_letters, exact)?, limit, most);
     let token = stages.token();
     stages.spawn_within(stop_within(config), "apply", applier.run(token));
     Ok(())
@@ -212,9 +203,10 @@ fn stop_within(config: &Config) -> Duration {
 /// Problems of the configuration that only the worker can see.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
-    let problems = Rules::compile(&config.rules).err().unwrap_or_default();
-    // What is wrong with the patterns is told for both services.
-    let inside = problems.into_iter().filter(|problem| !problem.path.ends_with(".namespace"));
+    let problems = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    // What is wrong with the patterns, and that the key is missing, is told already.
+    let told = |path: &str| path.ends_with(".namespace") || path == "worker.mask_key";
+    let inside = problems.into_iter().filter(|problem| !told(&problem.path));
     inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 
@@ -223,10 +215,12 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 /// # Errors
 /// The first that cannot be reached or refuses.
 pub async fn connect(config: &Config) -> Result<Vec<String>> {
-    let (_, server) = target(config).await?;
+    let (_, server) = target::connect(config).await?;
+    let way =
+        if target::is_exact(config.worker.delivery, &server)? { "exactly once" } else { "at least once" };
     reach(config).await?;
     Ok(vec![
-        format!("target: MongoDB {} reached", server.version),
+        format!("target: MongoDB {} reached, to be written {way}", server.version),
         format!("kafka: {} reached", config.kafka.brokers),
     ])
 }

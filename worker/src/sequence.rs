@@ -2,7 +2,8 @@
 //!
 //! Guards law 4: within one partition and slice, (epoch, sequence number) only rises. Kafka's transaction protocol has had
 //! published flaws, so it is checked: a record that is not above the last one is a duplicate and is not applied again.
-//! The check starts anew with every assignment; what a restart replays is not a duplicate but a redelivery.
+//! In exactly-once mode the partition's document keeps the places, and a new assignment goes on with them. In plain mode the check starts
+//! anew with every assignment; what a restart replays is then not a duplicate but a redelivery.
 
 use common::headers::Sequence;
 
@@ -23,6 +24,11 @@ impl Delivered {
             None => self.slices.push((sequence.slice.to_owned(), place)),
         }
         true
+    }
+
+    /// The highest place of each slice.
+    pub fn iter(&self) -> impl Iterator<Item = Sequence<'_>> {
+        self.slices.iter().map(|(slice, (epoch, number))| Sequence { slice, epoch: *epoch, number: *number })
     }
 }
 

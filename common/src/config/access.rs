@@ -3,6 +3,7 @@
 use super::{Config, secret::Secret, types::Target};
 use crate::{
     error::{Error, Kind, Result},
+    mapping::Mapping,
     namespace::{Filter, Pattern},
 };
 
@@ -17,6 +18,16 @@ impl Config {
             texts.iter().map(|text| text.parse().expect("loading has checked the patterns")).collect()
         };
         Filter::new(patterns(&self.namespaces.include), patterns(&self.namespaces.exclude))
+    }
+
+    /// What namespaces are called at the target.
+    ///
+    /// # Panics
+    /// When an entry cannot be read, which loading rules out.
+    #[must_use]
+    pub fn mapping(&self) -> Mapping {
+        let entries = self.map.iter().map(|map| (map.from.as_str(), map.to.as_str()));
+        Mapping::new(entries).expect("loading has checked the entries")
     }
 }
 

@@ -1,16 +1,8 @@
 //! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
 
-use super::types::{Ddl, DdlPolicy, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker};
-
-/// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
-pub(super) const fn partitions() -> u16 {
-    8
-}
-
-/// The only one that works with a single broker, which is how everybody begins.
-pub(super) const fn replication_factor() -> u16 {
-    1
-}
+use super::types::{
+    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker,
+};
 
 impl Default for Producer {
     fn default() -> Self {
@@ -37,12 +29,15 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             topics: Vec::new(),
+            delivery: Delivery::default(),
             batch_statements: 1000,
             connections: 2,
             partition_mib: 4,
             commit_interval_ms: 1000,
             drain_timeout_ms: 20_000,
             ddl: Ddl::default(),
+            mask_key: None,
+            mask_key_file: None,
         }
     }
 }

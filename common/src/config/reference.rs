@@ -122,7 +122,10 @@ fn default(node: &Value) -> String {
 fn kind(node: &Value) -> String {
     match shape(node) {
         Shape::Struct => "table".to_owned(),
-        Shape::Map(_) => "table of texts".to_owned(),
+        Shape::Map(values) => match shape(values) {
+            Shape::Choice(choices) => format!("table of {}", offered(choices)),
+            _ => "table of texts".to_owned(),
+        },
         Shape::List(element) if shape(element) == Shape::Struct => "list of tables".to_owned(),
         Shape::List(_) => "list of texts".to_owned(),
         Shape::Choice(_) => "one of".to_owned(),

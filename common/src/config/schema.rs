@@ -154,7 +154,7 @@ mod tests {
         let required: Vec<_> = keys.iter().filter(|key| key.required).map(Key::path).collect();
         assert_eq!(required, ["pipeline", "kafka.brokers"]);
         let secret: Vec<_> = keys.iter().filter(|key| is_secret(key.node)).map(Key::path).collect();
-        assert_eq!(secret, ["source.uri", "target.uri", "kafka.options"]);
+        assert_eq!(secret, ["source.uri", "target.uri", "kafka.options", "worker.mask_key"]);
     }
 
     #[test]

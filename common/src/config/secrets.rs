@@ -7,29 +7,36 @@ use std::{
 
 use super::{Config, Problem, Role, origin::Origins, secret::Secret};
 
-/// Reads the connection strings of the role's own end from their files; the other end's files may not even be mounted here.
+/// Reads the secrets of the role's own end from their files; the other end's files may not even be mounted here.
 pub(super) fn fetch(
     role: Role,
     config: &mut Config,
     config_file: Option<&Path>,
     origins: &Origins,
 ) -> Vec<Problem> {
-    let one = |end: &str, uri: &mut Option<Secret>, uri_file: &Option<String>| {
-        let name = uri_file.as_ref()?;
-        let path = format!("{end}.uri_file");
-        if uri.is_some() {
-            return Some(Problem::new(path, format!("{end}.uri is given too; give one of them")));
+    let key = |key: &str, secret: &mut Option<Secret>, file: &Option<String>| {
+        let name = file.as_ref()?;
+        let path = format!("{key}_file");
+        if secret.is_some() {
+            return Some(Problem::new(path, format!("{key} is given too; give one of them")));
         }
         match read(&locate(name, origins.strength(&path) == 0, config_file)) {
-            Ok(secret) => {
-                *uri = Some(secret);
+            Ok(read) => {
+                *secret = Some(read);
                 None
             }
             Err(reason) => Some(Problem::new(path, reason)),
         }
     };
+    let one =
+        |end: &str, uri: &mut Option<Secret>, file: &Option<String>| key(&format!("{end}.uri"), uri, file);
     match role {
-        Role::Worker => one("target", &mut config.target.uri, &config.target.uri_file).into_iter().collect(),
+        Role::Worker => {
+            let Config { target, worker, .. } = config;
+            let uri = one("target", &mut target.uri, &target.uri_file);
+            let mask = key("worker.mask_key", &mut worker.mask_key, &worker.mask_key_file);
+            uri.into_iter().chain(mask).collect()
+        }
         Role::Producer => {
             let source = &mut config.source;
             let slices = source.slices.iter_mut().enumerate();

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::{defaults, secret::Secret};
+use super::secret::Secret;
 use crate::cluster_time::ClusterTime;
 
 /// The whole configuration of one pipeline.
@@ -42,6 +42,12 @@ pub struct Config {
     /// name before `db.*` and `*.coll`, those before a regular expression, that before `*.*`.
     #[serde(default)]
     pub rules: Vec<FieldRules>,
+    /// Namespaces that have another name at the target, one table each; all others keep theirs. Of several whose pattern
+    /// matches, the most specific one holds, as with `rules`. Two namespaces never share one at the target: where the
+    /// configuration shows that they would, it is refused, else the worker stops when it meets the second. Topics, metrics and
+    /// dead letters go by the source's names.
+    #[serde(default)]
+    pub map: Vec<NamespaceMap>,
     /// Logs, metrics, health.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -103,11 +109,11 @@ pub struct Kafka {
     pub topic_prefix: String,
     /// Partitions of a newly created event topic; also the most workers that can share one namespace. Kept with the position: a
     /// later change holds for new topics only.
-    #[serde(default = "defaults::partitions")]
+    #[serde(default = "partitions")]
     #[schemars(range(min = 1, max = 10_000))]
     pub partitions: u16,
     /// Replication factor of topics that are created. Use 3 in production.
-    #[serde(default = "defaults::replication_factor")]
+    #[serde(default = "replication_factor")]
     #[schemars(range(min = 1, max = 100))]
     pub replication_factor: u16,
     /// Configs of newly created event topics, as Kafka names them (`retention.ms`, `min.insync.replicas`, …). In a variable's
@@ -119,6 +125,16 @@ pub struct Kafka {
     /// secrets. In a variable's name a dot is written as one underscore: `OPLOGUE_KAFKA__OPTIONS__SASL_PASSWORD`.
     #[serde(default)]
     pub options: BTreeMap<String, Secret>,
+}
+
+/// Enough for a handful of workers; each partition of a topic costs the broker files and the worker buffers.
+const fn partitions() -> u16 {
+    8
+}
+
+/// The only one that works with a single broker, which is how everybody begins.
+const fn replication_factor() -> u16 {
+    1
 }
 
 /// Which namespaces are carried.
@@ -210,6 +226,10 @@ pub struct Snapshot {
 pub struct Worker {
     /// Topics to consume instead of those that the producer announced: for topics that other systems write.
     pub topics: Vec<String>,
+    /// How changes reach the target. `exactly_once`: what is written and how far it reaches are one transaction of the target,
+    /// which must be a replica set or a sharded cluster. `at_least_once`: after a crash some changes are written again, and the
+    /// target converges. `auto`: `exactly_once` where the target can do it.
+    pub delivery: Delivery,
     /// Statements in one write command at most.
     #[schemars(range(min = 1, max = 1000))]
     pub batch_statements: u16,
@@ -228,6 +248,25 @@ pub struct Worker {
     pub drain_timeout_ms: u32,
     /// What to do about definition changes.
     pub ddl: Ddl,
+    /// The key of the masks that say `hash`, 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
+    /// `mask_key_file` or the environment. With another key every digest is another, so changing it calls for a new copy.
+    pub mask_key: Option<Secret>,
+    /// File that holds the key (a mounted secret), instead of `mask_key`. Relative to the configuration file; given as a
+    /// variable, to the working directory.
+    pub mask_key_file: Option<String>,
+}
+
+/// How changes reach the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Exactly once where the target has transactions, else at least once.
+    #[default]
+    Auto,
+    /// In the target's transactions, or not at all.
+    ExactlyOnce,
+    /// Without transactions.
+    AtLeastOnce,
 }
 
 /// What to do about one kind of definition change.
@@ -252,19 +291,59 @@ pub struct Ddl {
     pub other: DdlPolicy,
 }
 
-/// Which fields of a namespace's documents pass.
+/// Which fields of a namespace's documents pass, and as what.
+///
+/// All paths are the source's. They hold for whole documents and for every path of an update alike.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldRules {
     /// Namespace pattern, written as in `namespaces.include`.
     pub namespace: String,
     /// Dotted paths that pass; everything else is left out. `_id` always passes. Empty: all pass. A path reaches
-    /// through arrays: `items.price` is the price of every item.
+    /// through arrays: `items.price` is the price of every item. A number is both the element at that position and a field of
+    /// that name: `items.0` is the first item. A dot that belongs to a name is written `\.`, a backslash `\\`
+    /// (in TOML between single quotes: `'a\.b'`); a dollar needs nothing; a name that is empty is written `\e`.
     #[serde(default)]
     pub allow: Vec<String>,
     /// Dotted paths that are left out.
     #[serde(default)]
     pub deny: Vec<String>,
+    /// New names of fields, by dotted path: `{ "address.zip" = "postcode" }`. The field stays in its document and keeps its place
+    /// there; only its own name changes, also in every item of an array. A record in which a field has that name at the source already is
+    /// refused whole, as a dead letter: deny that field or rename it too.
+    #[serde(default)]
+    pub rename: BTreeMap<String, String>,
+    /// What takes the place of values, by dotted path: `"hash"`, `"redact"` or `{ truncate = 20 }`. Null stays null under all of them.
+    ///
+    /// `hash`: every value gives way to its HMAC-SHA-256 under `worker.mask_key`, over its BSON type and bytes, as 64 hex digits. Equal
+    /// values of one type have equal digests, so joins still work. `truncate`: of a string the first so many characters stay,
+    /// any other value becomes `"***"`. Both reach into arrays and documents: each value in them is masked, while names and
+    /// lengths stay to be seen. `redact`: the value becomes `"***"`, a document or array as a whole.
+    #[serde(default)]
+    pub mask: BTreeMap<String, Mask>,
+}
+
+/// What takes the place of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mask {
+    /// Its keyed digest.
+    Hash,
+    /// `"***"`.
+    Redact,
+    /// Its first characters.
+    Truncate(#[schemars(range(min = 1, max = 1_000_000))] u32),
+}
+
+/// A namespace's name at the target.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamespaceMap {
+    /// Namespace pattern at the source, written as in `namespaces.include`.
+    pub from: String,
+    /// Namespace at the target. Each `*` is what the `*` of `from` matched, in their order: `crm.*`, `all.*_*`. After a
+    /// regular expression `$1` or `${name}` is what that group matched, and `$$` a dollar.
+    pub to: String,
 }
 
 /// Log lines as text or as JSON.

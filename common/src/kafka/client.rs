@@ -11,10 +11,14 @@ use crate::config::types::Kafka;
 /// Canonical Extended JSON of a 16 MB document can exceed 90 MB. librdkafka checks the uncompressed size.
 pub const MAX_RECORD_BYTES: u32 = 128 * 1024 * 1024;
 
+/// A broker that is back is found within two seconds, not ten; the user's options may say otherwise.
+const RECONNECT_WITHIN: &str = "2000";
+
 /// The settings every client shares: brokers, sizes, the user's options.
 #[must_use]
 pub fn client_config(kafka: &Kafka, client_id: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
+    config.set("reconnect.backoff.max.ms", RECONNECT_WITHIN);
     for (key, value) in &kafka.options {
         config.set(key, value.expose());
     }

@@ -31,6 +31,19 @@ pub type Entries = BTreeMap<String, Vec<u8>>;
 /// # Errors
 /// Transient when the brokers do not answer or an open transaction outlives `deadline`.
 pub fn read(kafka: &Kafka, topic: &str, partition: i32, deadline: Duration) -> Result<Entries> {
+    read_and_follow(kafka, topic, partition, deadline).map(|(entries, _)| entries)
+}
+
+/// As [`read`], and hands out the follower that stands behind what was read.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_and_follow(
+    kafka: &Kafka,
+    topic: &str,
+    partition: i32,
+    deadline: Duration,
+) -> Result<(Entries, Follower)> {
     let end = end_offset(kafka, topic, partition)?;
     let mut follower = Follower::open(kafka, topic, partition)?;
     let until = Instant::now() + deadline;
@@ -45,7 +58,7 @@ pub fn read(kafka: &Kafka, topic: &str, partition: i32, deadline: Duration) -> R
             None => drop(entries.remove(&key)),
         })?;
     }
-    Ok(entries)
+    Ok((entries, follower))
 }
 
 /// The offset behind the last record, committed or not.

@@ -29,6 +29,8 @@ pub mod code {
     pub const CHANGE_STREAM_HISTORY_LOST: i32 = 286;
     /// `CollectionUUIDMismatch`.
     pub const COLLECTION_UUID_MISMATCH: i32 = 361;
+    /// A field of a change event is too large for any fragment (`$changeStreamSplitLargeEvent`).
+    pub const EVENT_NOT_SPLITTABLE: i32 = 7_182_500;
     /// `BSONObjectTooLarge`.
     pub const OBJECT_TOO_LARGE: i32 = 10334;
 }

@@ -156,6 +156,15 @@ impl<'a> Element<'a> {
         (self.kind == Kind::Timestamp).then(|| u64::from_le_bytes(self.fixed()))
     }
 
+    /// The value of a `Binary` that is a UUID (subtype 4).
+    #[must_use]
+    pub fn as_uuid(&self) -> Option<[u8; 16]> {
+        match (self.kind, self.value) {
+            (Kind::Binary, [16, 0, 0, 0, 4, uuid @ ..]) => uuid.try_into().ok(),
+            _ => None,
+        }
+    }
+
     /// The leading `N` bytes; the reader has checked that fixed-size kinds hold them.
     fn fixed<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

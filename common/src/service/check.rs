@@ -18,17 +18,18 @@ pub(super) fn check<S: Service>(loaded: Loaded, connect: bool) -> ExitCode {
     if !connect {
         return ExitCode::SUCCESS;
     }
-    match reach::<S>(loaded) {
+    tell::<S>(S::connect(Arc::new(loaded.config)))
+}
+
+/// Does something once and shows what came of it.
+pub(super) fn tell<S: Service>(task: impl Future<Output = Result<Vec<String>>>) -> ExitCode {
+    match runtime().and_then(|runtime| runtime.block_on(task)) {
         Ok(lines) => {
             lines.iter().for_each(|line| show(line));
             ExitCode::SUCCESS
         }
         Err(error) => finish(S::ROLE.name(), Err(error)),
     }
-}
-
-fn reach<S: Service>(loaded: Loaded) -> Result<Vec<String>> {
-    runtime()?.block_on(S::connect(Arc::new(loaded.config)))
 }
 
 fn show(text: &str) {

@@ -4,6 +4,7 @@
 //! own `run`, then one line that says how it ended.
 
 mod check;
+mod order;
 mod probe;
 mod process;
 mod signals;
@@ -13,9 +14,9 @@ use std::{future::Future, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Action, Cli, command},
+    cli::{Action, Cli, Seek, SnapshotOrder, command},
     config::{Config, Loaded, Problem, Problems, Role, Sources},
-    error::{Kind, Result},
+    error::{Error, Kind, Result},
     supervision::Supervisor,
     telemetry::health::Health,
 };
@@ -39,6 +40,26 @@ pub trait Service {
     /// The first that cannot be reached or refuses.
     fn connect(_config: Arc<Config>) -> impl Future<Output = Result<Vec<String>>> {
         async { Ok(Vec::new()) }
+    }
+
+    /// Sets from where changes are applied next; gives a line for each partition.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn seek(_config: Arc<Config>, _seek: Seek) -> impl Future<Output = Result<Vec<String>>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker applies changes")) }
+    }
+
+    /// Has documents copied again; hands each line of progress to `tell`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn snapshot(
+        _config: Arc<Config>,
+        _order: SnapshotOrder,
+        _tell: impl Fn(String) + Send + 'static,
+    ) -> impl Future<Output = Result<()>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a producer copies")) }
     }
 
     /// Does the work until `context.shutdown` is cancelled, then drains and returns.
@@ -84,7 +105,9 @@ pub fn main<S: Service>() -> ExitCode {
 fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
     match action {
         Action::Check { connect } => check::check::<S>(loaded, connect),
+        Action::Snapshot(order) => order::give::<S>(loaded, order),
         Action::Health => probe::health(&loaded),
+        Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
         _ => process::run::<S>(loaded),
     }
 }

@@ -74,6 +74,8 @@ metrics! {
     Counter Count PRODUCER_SNAPSHOT_CHUNKS = "oplogue_producer_snapshot_chunks_total" [""];
     /// Chunks that were read anew at a later cluster time.
     Counter Count PRODUCER_SNAPSHOT_REREADS = "oplogue_producer_snapshot_rereads_total" ["reason"];
+    /// Documents that workers asked for anew; outcome `found`, `gone` or `refused`.
+    Counter Count PRODUCER_REPAIRS = "oplogue_producer_repairs_total" ["outcome"];
     /// Collections that the snapshot has still to finish.
     Gauge Count PRODUCER_SNAPSHOT_COLLECTIONS = "oplogue_producer_snapshot_pending_collections" [""];
     /// Estimated bytes of the collections to copy.
@@ -101,6 +103,10 @@ metrics! {
     Counter Count WORKER_DEAD_LETTERS = "oplogue_worker_dead_letters_total" ["reason"];
     /// Deltas that matched no document at the target.
     Counter Count WORKER_MISSES = "oplogue_worker_misses_total" ["ns"];
+    /// Documents asked for anew, because they were missing at the target or differed.
+    Counter Count WORKER_REPAIRS = "oplogue_worker_repairs_total" ["ns"];
+    /// Deltas left to a repair that was asked for.
+    Counter Count WORKER_SKIPPED = "oplogue_worker_skipped_total" [""];
     /// Definition changes passed over by policy.
     Counter Count WORKER_DDL_IGNORED = "oplogue_worker_ddl_ignored_total" ["op"];
     /// Partitions assigned to this worker.

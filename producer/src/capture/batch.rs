@@ -7,7 +7,7 @@ use common::{
 };
 use mongodb::raw_batch_cursor::RawBatch;
 
-use super::token;
+use super::{Place, token};
 
 /// A reply: change events in order, and the token behind the last of them.
 #[derive(Debug)]
@@ -41,6 +41,30 @@ impl Batch {
         let bytes = self.reply.as_raw_document().as_bytes();
         parts(bytes)
             .map_err(|error| Error::caused(Kind::Invariant, "the change stream's reply is malformed", error))
+    }
+
+    /// Where the stream goes on after this batch: behind the last whole event. `None` when the batch holds nothing but
+    /// fragments of one that began in it or before.
+    ///
+    /// # Errors
+    /// As [`Batch::view`].
+    pub fn resume_token(&self) -> Result<Option<Document<'_>>> {
+        let view = self.view()?;
+        let (mut whole, mut is_amid) = (None, false);
+        for event in view.events.elements() {
+            let event = event.ok().and_then(|e| e.as_document()).unwrap_or(Document::EMPTY);
+            is_amid = Place::of(event)?.is_some_and(Place::is_followed);
+            if !is_amid {
+                whole = Some(event);
+            }
+        }
+        if !is_amid {
+            return Ok(Some(view.token));
+        }
+        let token = whole.map(|event| event.get("_id")).transpose();
+        let token =
+            token.map_err(|error| Error::caused(Kind::Invariant, "a change event is malformed", error))?;
+        Ok(token.flatten().and_then(|token| token.as_document()))
     }
 }
 

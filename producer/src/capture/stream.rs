@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{RawDocumentBuf, Timestamp, raw::cstr, rawdoc};
+use bson::{RawArrayBuf, RawDocumentBuf, Timestamp, raw::cstr, rawdoc};
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
@@ -38,6 +38,8 @@ struct Opening {
     batch_events: u32,
     /// How long the server waits for news before it answers with an empty batch.
     patience: Duration,
+    /// Whether events show the document before and after the change, where the collection keeps these images.
+    with_images: bool,
     origin: Origin,
 }
 
@@ -51,7 +53,8 @@ impl Stream {
         origin: Origin,
     ) -> Self {
         let patience = Duration::from_secs(1);
-        let opening = Opening { client, version, database, batch_events, patience, origin };
+        let opening =
+            Opening { client, version, database, batch_events, patience, with_images: false, origin };
         Self { opening, cursor: None }
     }
 
@@ -61,6 +64,14 @@ impl Stream {
             self.opening.patience = patience;
             self.cursor = None;
         }
+    }
+
+    /// Also shows the document before and after each change, where the collection keeps these images (6.0+). Only such events
+    /// can be split: any other has one large field, which fits into a fragment only if the whole event fits into one.
+    #[must_use]
+    pub const fn with_images(mut self) -> Self {
+        self.opening.with_images = true;
+        self
     }
 
     /// Opens the stream and lets it go again: whether it may be read.
@@ -73,8 +84,8 @@ impl Stream {
 
     /// The next batch, possibly empty.
     ///
-    /// After an error the stream stands where it stood: calling again resumes behind the last batch handed out. Cancel
-    /// safe for the same reason.
+    /// After an error the stream stands where it stood: calling again resumes behind the last whole event handed out; one that
+    /// was amid its fragments comes again from the first of them. Cancel safe for the same reason.
     ///
     /// # Errors
     /// Transient when the source cannot be reached, [`Kind::PositionLost`] when its history no longer holds the
@@ -88,7 +99,9 @@ impl Stream {
             match cursor.next().await {
                 Some(Ok(reply)) => {
                     let batch = Batch::new(reply);
-                    self.opening.origin = Origin::After(behind(&batch)?);
+                    if let Some(behind) = behind(&batch)? {
+                        self.opening.origin = Origin::After(behind);
+                    }
                     self.cursor = Some(cursor);
                     return Ok(batch);
                 }
@@ -126,18 +139,35 @@ impl Opening {
         if self.version >= Version::new(6, 0, 0) {
             stage.append(cstr!("showExpandedEvents"), true);
         }
+        if self.with_images {
+            stage.append(cstr!("fullDocument"), "whenAvailable");
+            stage.append(cstr!("fullDocumentBeforeChange"), "whenAvailable");
+        }
+        let mut pipeline = RawArrayBuf::new();
+        pipeline.push(rawdoc! {"$changeStream": stage});
+        if self.with_images && splits(self.version) {
+            pipeline.push(rawdoc! {"$changeStreamSplitLargeEvent": {}});
+        }
         rawdoc! {
             "aggregate": 1,
-            "pipeline": [{"$changeStream": stage}],
+            "pipeline": pipeline,
             "cursor": {"batchSize": self.batch_events.cast_signed()},
             "readConcern": {"level": "majority"},
         }
     }
 }
 
-fn behind(batch: &Batch) -> Result<RawDocumentBuf> {
-    let token = batch.view()?.token;
+/// Whether the server can split events over 16 MB (manual, "`$changeStreamSplitLargeEvent`"): 6.0.9 and later of 6.0, 7.0 and
+/// later, none between.
+fn splits(version: Version) -> bool {
+    let between = Version::new(6, 1, 0)..Version::new(7, 0, 0);
+    version >= Version::new(6, 0, 9) && !between.contains(&version)
+}
+
+fn behind(batch: &Batch) -> Result<Option<RawDocumentBuf>> {
+    let Some(token) = batch.resume_token()? else { return Ok(None) };
     RawDocumentBuf::from_bytes(token.as_bytes().to_vec())
+        .map(Some)
         .map_err(|error| Error::caused(Kind::Invariant, "the resume token is malformed", error))
 }
 
@@ -152,8 +182,9 @@ fn explain(error: mongodb::error::Error) -> Error {
             "the source's oplog no longer reaches back to the position"
         }
         Some(code::INVALID_RESUME_TOKEN) => "the source does not know the resume token",
-        Some(code::OBJECT_TOO_LARGE) => {
-            let context = "a change event exceeds 16 MB, which this stream cannot carry";
+        Some(code::OBJECT_TOO_LARGE | code::EVENT_NOT_SPLITTABLE) => {
+            let context = "a change event exceeds 16 MB, which this stream cannot carry: servers before 6.0.9 cannot split it, \
+                           later ones only between its fields";
             return Error::caused(Kind::Misconfigured, context, error);
         }
         _ => "cannot read the change stream",
@@ -166,5 +197,17 @@ pub fn only_database(filter: &Filter) -> Option<String> {
     match filter.databases()?.as_slice() {
         [only] => Some((*only).to_owned()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_servers_that_can_split_are_asked_to() {
+        let asked = [(5, 0, 4), (6, 0, 8), (6, 0, 9), (6, 0, 27), (6, 3, 1), (7, 0, 0), (8, 0, 1)]
+            .map(|(major, minor, patch)| splits(Version::new(major, minor, patch)));
+        assert_eq!(asked, [false, false, true, true, false, true, true]);
     }
 }

@@ -21,6 +21,8 @@ pub struct Record {
     pub sequence: u64,
     /// Whether this is a snapshot record.
     pub is_snapshot: bool,
+    /// Place in a transaction of the source, as the header `txn` says it.
+    pub transaction: Option<String>,
     /// How the value is encoded.
     pub format: Format,
     key: Option<Range<usize>>,
@@ -32,8 +34,8 @@ pub struct Record {
 pub struct Entry {
     /// Its key.
     pub key: String,
-    /// Its JSON value.
-    pub value: Vec<u8>,
+    /// Its JSON value; none withdraws the key.
+    pub value: Option<Vec<u8>>,
 }
 
 /// Records in order, and the position that holds once they are durable.
@@ -89,6 +91,7 @@ impl Record {
             cluster_time,
             sequence,
             is_snapshot,
+            transaction: None,
             format: Format::ExtJson,
             key: None,
             value: 0..0,

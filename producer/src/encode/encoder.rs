@@ -5,18 +5,23 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 use common::{
     cluster_time::ClusterTime,
     codec,
+    control::Copied,
     error::{Error, Kind, Result},
     event::{ChangeEvent, Operation},
     headers::Format,
     key,
+    namespace::Namespace,
     position::{CollectionCopy, Gap, Position, TOKEN_KEY, Topic},
     raw::{Document, Element, Writer},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Encoded, Entry, Record, snapshot_event};
+use super::{Encoded, Entry, Record, snapshot_event, transaction};
 use crate::route::Route;
+
+/// Memory that a batch begins with at most: one large event must not make every batch after it as large.
+const KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Turns events and snapshot documents into records, in the order in which it is given them.
 #[derive(Debug)]
@@ -79,7 +84,8 @@ impl Encoder {
             _ if event.operation.is_document_change() => return Err(broken("a change without documentKey")),
             _ => None,
         };
-        let record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+        let mut record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+        record.transaction = transaction::place(event, &mut self.position.transaction).map_err(malformed)?;
         self.push(record, id.as_ref(), event.bytes)
     }
 
@@ -88,12 +94,31 @@ impl Encoder {
     /// # Errors
     /// [`Kind::Invariant`] for a document without `_id`, which no server stores.
     pub fn snapshot(&mut self, document: Document<'_>, time: ClusterTime, route: &Arc<Route>) -> Result<()> {
-        let id = id_of(document)?;
+        self.read(Some(document), &id_of(document)?, time, route)
+    }
+
+    /// Adds that there was no document with this key, `{_id: …}`, at `time`.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] for a key without `_id`.
+    pub fn absence(&mut self, key: Document<'_>, time: ClusterTime, route: &Arc<Route>) -> Result<()> {
+        self.read(None, &id_of(key)?, time, route)
+    }
+
+    /// Adds what a read at `time` showed under an `_id`.
+    fn read(
+        &mut self,
+        document: Option<Document<'_>>,
+        id: &Element<'_>,
+        time: ClusterTime,
+        route: &Arc<Route>,
+    ) -> Result<()> {
         let mut event = std::mem::take(&mut self.event);
-        snapshot_event::write(document, &id, &route.topic.ns, time, &mut event);
-        let record = Record::new(route, Cow::Borrowed("insert"), time, self.next_sequence(), true);
+        snapshot_event::write(document, id, &route.topic.ns, time, &mut event);
+        let operation = Cow::Borrowed(snapshot_event::operation(document.is_some()));
+        let record = Record::new(route, operation, time, self.next_sequence(), true);
         let view = Document::new(event.as_bytes()).map_err(malformed)?;
-        let pushed = self.push(record, Some(&id), view);
+        let pushed = self.push(record, Some(id), view);
         self.event = event;
         pushed
     }
@@ -125,7 +150,25 @@ impl Encoder {
     /// [`Kind::Invariant`] when it cannot be written as JSON.
     pub fn topic(&mut self, topic: &Topic) -> Result<()> {
         self.positions.push(entry(topic.key(), topic)?);
-        self.announcements.push(entry(topic.key(), topic)?);
+        self.announce(topic.key(), topic)
+    }
+
+    /// Says that the copy of `ns` has ended here: behind everything added so far.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn copied(&mut self, slice: &str, ns: &Namespace) -> Result<()> {
+        let Position { epoch, sequence, cluster_time, .. } = self.position;
+        let copied = Copied { ns: ns.clone(), epoch, sequence, cluster_time };
+        self.announce(Copied::key(slice, ns), &copied)
+    }
+
+    /// Adds a record of the control topic.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn announce(&mut self, key: String, value: &impl Serialize) -> Result<()> {
+        self.announcements.push(entry(key, value)?);
         Ok(())
     }
 
@@ -134,8 +177,12 @@ impl Encoder {
     /// # Errors
     /// [`Kind::Invariant`] when it cannot be written as JSON.
     pub fn gap(&mut self, slice: &str, gap: &Gap) -> Result<()> {
-        self.announcements.push(entry(gap.key(slice), gap)?);
-        Ok(())
+        self.announce(gap.key(slice), gap)
+    }
+
+    /// Withdraws a record of the control topic.
+    pub fn withdraw(&mut self, key: String) {
+        self.announcements.push(Entry { key, value: None });
     }
 
     /// Hands out what was gathered, with the position behind it.
@@ -145,7 +192,7 @@ impl Encoder {
     pub fn take(&mut self) -> Result<Encoded> {
         let mut positions = std::mem::take(&mut self.positions);
         positions.push(entry(TOKEN_KEY.to_owned(), &self.position)?);
-        let capacity = self.arena.len();
+        let capacity = self.arena.len().min(KEPT_BYTES);
         Ok(Encoded {
             arena: std::mem::replace(&mut self.arena, Vec::with_capacity(capacity)),
             records: std::mem::take(&mut self.records),
@@ -220,7 +267,7 @@ pub fn text_of(document: Document<'_>) -> Result<Box<RawValue>> {
 fn entry(key: String, value: &impl Serialize) -> Result<Entry> {
     let value = serde_json::to_vec(value)
         .map_err(|error| Error::caused(Kind::Invariant, "a ledger record has no JSON", error))?;
-    Ok(Entry { key, value })
+    Ok(Entry { key, value: Some(value) })
 }
 
 fn id_of(document: Document<'_>) -> Result<Element<'_>> {

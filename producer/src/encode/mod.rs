@@ -6,6 +6,7 @@
 mod batch;
 mod encoder;
 mod snapshot_event;
+mod transaction;
 
 pub use batch::{Encoded, Entry, Record};
 pub use encoder::{Encoder, text_of};

@@ -1,4 +1,4 @@
-//! A snapshot document, worded as the change event that would have inserted it.
+//! What a read showed under an `_id`, worded as the change event that would have led there: an insert, or a delete.
 //!
 //! The `_id` takes the form the MongoDB Kafka Connector gives to copied documents, `{_id: …, copyingData: true}`, so
 //! that consumers made for it take ours too.
@@ -9,9 +9,14 @@ use common::{
     raw::{Document, Element, Writer},
 };
 
-/// Writes the event for `document` as read at `time`.
+/// `operationType`: a document that is there was inserted, one that is not was deleted.
+pub(super) const fn operation(is_there: bool) -> &'static str {
+    if is_there { "insert" } else { "delete" }
+}
+
+/// Writes the event for `document`, or for its absence, as read at `time`.
 pub(super) fn write(
-    document: Document<'_>,
+    document: Option<Document<'_>>,
     id: &Element<'_>,
     ns: &Namespace,
     time: ClusterTime,
@@ -20,12 +25,14 @@ pub(super) fn write(
     out.clear();
     out.begin();
     out.begin_document(b"_id");
-    out.element(id);
+    out.value(id.kind, b"_id", id.value);
     out.bool(b"copyingData", true);
     out.end();
-    out.str(b"operationType", "insert");
+    out.str(b"operationType", operation(document.is_some()));
     out.timestamp(b"clusterTime", time.0);
-    out.document(b"fullDocument", document);
+    if let Some(document) = document {
+        out.document(b"fullDocument", document);
+    }
     out.begin_document(b"ns");
     out.str(b"db", &ns.db);
     out.str(b"coll", &ns.coll);

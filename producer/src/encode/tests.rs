@@ -21,8 +21,8 @@ fn route(coll: &str) -> Arc<Route> {
 }
 
 fn encoder(sequence: u64) -> Encoder {
-    let snapshot = SnapshotState::Ended;
-    Encoder::new(Position { epoch: 3, sequence, cluster_time: ClusterTime::default(), token: None, snapshot })
+    let position = Position::before_the_first(ClusterTime::default(), SnapshotState::Ended);
+    Encoder::new(Position { epoch: 3, sequence, ..position })
 }
 
 fn event(id: impl Into<bson::Bson>, extra: bson::Document) -> Vec<u8> {
@@ -120,7 +120,7 @@ fn every_batch_ends_with_the_position_behind_it() {
     let batch = encoder.take().unwrap();
     let keys: Vec<_> = batch.positions.iter().map(|entry| entry.key.clone()).collect();
     assert_eq!(keys, [copy.key(), TOKEN_KEY.to_owned()], "of one key only the newest, the position last");
-    let position: Position = serde_json::from_slice(&batch.positions[1].value).unwrap();
+    let position: Position = serde_json::from_slice(batch.positions[1].value.as_ref().unwrap()).unwrap();
     assert_eq!((position.epoch, position.sequence), (3, 1));
     assert_eq!(position.token.unwrap().get(), r#"{"_data":"8200000009000000042B"}"#);
     assert!(encoder.is_empty());
@@ -135,4 +135,60 @@ fn a_change_without_a_document_key_is_refused() {
     let bytes = bytes.unwrap();
     let event = ChangeEvent::parse(Document::new(&bytes).unwrap()).unwrap();
     assert!(encoder.event(&event, &route("users")).is_err());
+}
+
+#[test]
+fn an_absent_document_becomes_a_delete_at_the_time_it_was_looked_for() {
+    let mut encoder = encoder(0);
+    let key = doc! {"_id": "a"}.to_vec().unwrap();
+    encoder.absence(Document::new(&key).unwrap(), ClusterTime::new(5, 6), &route("users")).unwrap();
+    let batch = encoder.take().unwrap();
+    let record = &batch.records[0];
+    assert!(record.is_snapshot && record.operation == "delete");
+    assert_eq!(batch.key(record), Some(br#"{"_id":"a"}"#.as_slice()));
+    let mut decoded = Vec::new();
+    codec::decode::document(batch.value(record), &mut decoded).unwrap();
+    let event = ChangeEvent::parse(Document::new(&decoded).unwrap()).unwrap();
+    assert_eq!((event.operation.name(), event.full_document), ("delete", None));
+    assert_eq!(event.document_key.unwrap().as_bytes(), key);
+}
+
+fn in_transaction(id: i32, session: u8, number: i64) -> Vec<u8> {
+    let lsid = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![session; 16] };
+    event(id, doc! {"lsid": {"id": lsid}, "txnNumber": number})
+}
+
+#[test]
+fn a_transaction_counts_its_events_over_batches_and_restarts() {
+    let mut encoder = encoder(0);
+    let (users, orders) = (route("users"), route("orders"));
+    add(&mut encoder, &in_transaction(1, 0xAB, 7), &users);
+    add(&mut encoder, &in_transaction(2, 0xAB, 7), &orders);
+    let first = encoder.take().unwrap();
+    let mut encoder = Encoder::new(first.position.clone());
+    add(&mut encoder, &in_transaction(3, 0xAB, 7), &users);
+    add(&mut encoder, &in_transaction(4, 0xAB, 8), &users);
+    add(&mut encoder, &event(5, doc! {}), &users);
+    add(&mut encoder, &in_transaction(6, 0xAB, 8), &users);
+    let second = encoder.take().unwrap();
+    let places = first.records.iter().chain(&second.records).map(|record| record.transaction.clone());
+    let session = "ab".repeat(16);
+    let place = |number: i64, index: u32| Some(format!("{session}/{number}/{index}"));
+    assert_eq!(
+        places.collect::<Vec<_>>(),
+        [place(7, 0), place(7, 1), place(7, 2), place(8, 0), None, place(8, 0)]
+    );
+}
+
+#[test]
+fn the_end_of_a_copy_names_the_last_record_before_it() {
+    let mut encoder = encoder(41);
+    add(&mut encoder, &event(1, doc! {}), &route("users"));
+    encoder.copied("rs0", &common::namespace::Namespace::new("test", "users")).unwrap();
+    encoder.withdraw("repair/rs0/ab".into());
+    let batch = encoder.take().unwrap();
+    assert_eq!(batch.announcements[0].key, "copied/rs0/test.users");
+    let value = String::from_utf8(batch.announcements[0].value.clone().unwrap()).unwrap();
+    assert_eq!(value, r#"{"ns":"test.users","epoch":3,"sequence":42,"clusterTime":"0.0"}"#);
+    assert_eq!(batch.announcements[1].value, None);
 }

@@ -9,7 +9,7 @@ use common::{cluster_time::ClusterTime, error::Result, telemetry::names};
 use tokio::sync::{mpsc, watch};
 
 use super::Session;
-use crate::encode::Encoded;
+use crate::{encode::Encoded, sabotage};
 
 /// What is durable in Kafka.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +40,11 @@ pub fn run(
     most_bytes: usize,
 ) -> Result<()> {
     while let Some(first) = batches.blocking_recv() {
-        let gathered = gather(first, &mut batches, most_bytes);
+        let mut gathered = gather(first, &mut batches, most_bytes);
+        sabotage::swap(&mut gathered);
+        if sabotage::doubles() {
+            session.commit(&gathered)?;
+        }
         let begun = Instant::now();
         session.commit(&gathered)?;
         report(&gathered, begun.elapsed(), published);

@@ -130,7 +130,7 @@ impl Session {
     /// As [`Session::commit`], but it is not tried again.
     pub fn claim(&self) -> Result<()> {
         let value = serde_json::Value::from(self.slice.name.as_str()).to_string().into_bytes();
-        let name = Entry { key: SLICE_KEY.to_owned(), value };
+        let name = Entry { key: SLICE_KEY.to_owned(), value: Some(value) };
         let claimed = self.transaction(|| self.send_entries(&self.positions, self.partition(), [&name]));
         claimed.map_err(|error| failed("cannot claim the slice's positions", error))
     }
@@ -212,7 +212,11 @@ impl Session {
     ) -> Result<(), KafkaError> {
         for entry in entries {
             let out = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
-            self.send(out.key(entry.key.as_bytes()).payload(&entry.value))?;
+            let out = out.key(entry.key.as_bytes());
+            self.send(match &entry.value {
+                Some(value) => out.payload(value),
+                None => out,
+            })?;
         }
         Ok(())
     }

@@ -5,7 +5,11 @@
 //! publisher is not published, and the position says so.
 
 mod copying;
+mod naming;
+mod repairs;
 mod report;
+mod requests;
+mod rounds;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,11 +28,16 @@ use tokio::{
     time::Instant,
 };
 
-use self::{copying::Copying, report::Report};
+use self::{
+    copying::Copying, naming::Sight, repairs::Repairs, report::Report, requests::Requests, rounds::Rounds,
+};
 use crate::{
-    capture::Batch,
+    capture::{Batch, Fragments, Place},
+    control::{Asked, Entry},
     encode::{Encoded, Encoder},
     route::{Decision, Route, Routes},
+    sabotage,
+    snapshot::catalog::Sort,
     source::Source,
     weave,
 };
@@ -42,6 +51,8 @@ const MIB: usize = 1024 * 1024;
 pub struct Ends {
     /// Batches of the stream.
     pub batches: mpsc::Receiver<Batch>,
+    /// What workers and operators ask for.
+    pub requests: mpsc::Receiver<Entry>,
     /// Where encoded batches go.
     pub publisher: mpsc::Sender<Encoded>,
     /// Tells the stream whether chunks wait for it to advance.
@@ -59,7 +70,14 @@ pub struct Pump {
     source: Source,
     encoder: Encoder,
     routes: Routes,
+    /// Name of the slice.
+    slice: String,
     copying: Option<Copying>,
+    repairs: Repairs,
+    requests: Requests,
+    rounds: Rounds,
+    /// A split event that is not whole yet.
+    fragments: Fragments,
     ends: Ends,
     /// Bytes of records after which a transaction is full.
     most_bytes: usize,
@@ -73,6 +91,7 @@ impl Pump {
     /// A pump that goes on from the encoder's position, and from the snapshot's progress where one is under way.
     #[must_use]
     pub fn new(
+        slice: &str,
         source: Source,
         encoder: Encoder,
         routes: Routes,
@@ -82,10 +101,15 @@ impl Pump {
     ) -> Self {
         let is_copying = encoder.position().snapshot != SnapshotState::Ended;
         Self {
+            rounds: Rounds::new(&source, &settings.snapshot),
             source,
             encoder,
             routes,
-            copying: is_copying.then(|| Copying::new(copies, &settings.snapshot)),
+            slice: slice.to_owned(),
+            copying: is_copying.then(|| Copying::new(copies)),
+            repairs: Repairs::default(),
+            requests: Requests::default(),
+            fragments: Fragments::default(),
             ends,
             most_bytes: settings.transaction_mib as usize * MIB,
             full_batch: settings.batch_events,
@@ -103,13 +127,35 @@ impl Pump {
             self.flush().await?;
         }
         self.list_collections().await?;
-        while let Some(batch) = self.ends.batches.recv().await {
-            let events = self.batch(&batch).await?;
-            if events < self.full_batch {
-                self.begin_round().await?;
+        loop {
+            tokio::select! {
+                batch = self.ends.batches.recv() => match batch {
+                    Some(batch) => self.step(&batch).await?,
+                    None => return Ok(()),
+                },
+                Some(entry) = self.ends.requests.recv() => self.asked(entry),
             }
         }
-        Ok(())
+    }
+
+    /// Works on one batch, and begins a round where the stream is near its head.
+    async fn step(&mut self, batch: &Batch) -> Result<()> {
+        let events = self.batch(batch).await?;
+        while let Ok(entry) = self.ends.requests.try_recv() {
+            self.asked(entry);
+        }
+        if events < self.full_batch { self.begin_round().await } else { Ok(()) }
+    }
+
+    /// Takes up what the control topic says.
+    fn asked(&mut self, Entry { key, value }: Entry) {
+        match (Asked::of(&key, &self.slice), value) {
+            (Some(Asked::Repair), Some(value)) => self.repair_asked(key, &value),
+            (Some(Asked::Repair), None) => self.repairs.remove(&key),
+            (Some(Asked::Snapshot), value) => self.snapshot_asked(key, value.as_deref()),
+            (None, _) => {}
+        }
+        self.set_pace();
     }
 
     /// Works on one batch of the stream; tells how many events it held.
@@ -119,14 +165,18 @@ impl Pump {
         let mut behind = None;
         for element in view.events.elements() {
             let event = element.ok().and_then(|e| e.as_document()).ok_or_else(|| malformed("no document"))?;
-            self.event(event, &mut behind).await?;
+            self.event_or_fragment(event, &mut behind).await?;
             events += 1;
         }
-        if self.round().is_some_and(|tc| weave::is_passed(tc, view.reached)) {
+        if self.rounds.time().is_some_and(|tc| weave::is_passed(tc, view.reached)) {
             self.stand_behind(&behind)?;
             self.weave_in().await?;
         }
-        self.encoder.advance(view.token, view.reached)?;
+        if self.fragments.is_open() {
+            self.stand_behind(&behind)?;
+        } else {
+            self.encoder.advance(view.token, view.reached)?;
+        }
         self.report.batch(events, view.source_time, self.encoder.position().cluster_time);
         if !self.encoder.is_empty() || self.flushed.elapsed() >= IDLE_POSITION_INTERVAL {
             self.flush().await?;
@@ -134,18 +184,38 @@ impl Pump {
         Ok(events)
     }
 
-    /// Works on one event; `behind` is the one before it, and then this one.
-    async fn event<'a>(&mut self, document: Document<'a>, behind: &mut Option<Behind<'a>>) -> Result<()> {
-        let event = ChangeEvent::parse(document).map_err(|error| {
-            Error::caused(Kind::Invariant, "the source sent a malformed change event", error)
-        })?;
+    /// Works on one event, or keeps a fragment of one until it is whole; `behind` is the whole event before it, and then this
+    /// one.
+    async fn event_or_fragment<'a>(
+        &mut self,
+        document: Document<'a>,
+        behind: &mut Option<Behind<'a>>,
+    ) -> Result<()> {
+        let token = document.get("_id").map_err(unreadable)?.and_then(|e| e.as_document());
+        let token = token.ok_or_else(|| malformed("no token"))?;
+        let Some(place) = Place::of(document)? else { return self.event(document, token, behind).await };
+        match self.fragments.add(document, place)? {
+            Some(whole) => self.event(Document::new(&whole).map_err(unreadable)?, token, behind).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn event<'a>(
+        &mut self,
+        document: Document<'_>,
+        token: Document<'a>,
+        behind: &mut Option<Behind<'a>>,
+    ) -> Result<()> {
+        let event = ChangeEvent::parse(document).map_err(unreadable)?;
         let time = event.cluster_time.ok_or_else(|| malformed("no clusterTime"))?;
-        if self.round().is_some_and(|tc| weave::is_past(tc, time)) {
+        if self.rounds.time().is_some_and(|tc| weave::is_past(tc, time)) {
             self.stand_behind(behind)?;
             self.weave_in().await?;
         }
-        self.carry(&event).await?;
-        *behind = Some(Behind { token: event.id, time });
+        if !sabotage::skips() {
+            self.carry(&event).await?;
+        }
+        *behind = Some(Behind { token, time });
         if self.encoder.bytes() >= self.most_bytes {
             self.stand_behind(behind)?;
             self.flush().await?;
@@ -162,14 +232,33 @@ impl Pump {
             );
             return Ok(());
         };
-        if event.operation == Operation::Create && is_view(event.bytes)? {
-            tracing::info!(db, coll, "a view is not carried: it holds no documents");
+        self.follow_names(event).await?;
+        let is_create = event.operation == Operation::Create;
+        if is_create && !self.may_be_made(event, db, coll)? {
             return Ok(());
         }
-        match self.route(db, coll).await? {
+        let sight = event.cluster_time.map(|time| Sight { time, is_create });
+        match self.route(db, coll, sight).await? {
             Some(route) => self.encoder.event(event, &route),
             None => Ok(()),
         }
+    }
+
+    /// Whether a collection that comes into being is to be carried; a view is not.
+    ///
+    /// # Errors
+    /// [`Kind::Misconfigured`] for one of a kind that cannot be carried.
+    fn may_be_made(&self, event: &ChangeEvent<'_>, db: &str, coll: &str) -> Result<bool> {
+        let ns = Namespace::new(db, coll);
+        if !self.routes.filter().carries(&ns) {
+            return Ok(false);
+        }
+        let kind = kind_of(event.bytes)?;
+        if kind == Sort::View {
+            tracing::info!(%ns, "a view is not carried: it holds no documents");
+        }
+        kind.check(&ns)?;
+        Ok(kind == Sort::Plain)
     }
 
     /// Moves the position behind an event, when there was one.
@@ -180,8 +269,8 @@ impl Pump {
         }
     }
 
-    /// The route of a namespace, or `None` when the filter leaves it out.
-    async fn route(&mut self, db: &str, coll: &str) -> Result<Option<Arc<Route>>> {
+    /// The route of a namespace, or `None` when the filter leaves it out; `sight` is where the stream shows it, if that does.
+    async fn route(&mut self, db: &str, coll: &str, sight: Option<Sight>) -> Result<Option<Arc<Route>>> {
         loop {
             match self.routes.get(db, coll) {
                 Some(Decision::Foreign) => return Ok(None),
@@ -190,6 +279,9 @@ impl Pump {
             }
             if let Some(topic) = self.routes.decide(&Namespace::new(db, coll)).await? {
                 self.encoder.topic(&topic)?;
+                if sight.is_some_and(|sight| self.is_complete_from(&topic.ns, sight)) {
+                    self.encoder.copied(&self.slice, &topic.ns)?;
+                }
                 metrics::counter!(names::PRODUCER_TOPICS_CREATED).increment(1);
             }
         }
@@ -203,12 +295,25 @@ impl Pump {
     }
 }
 
-/// Whether a `create` event is about a view (`operationDescription.viewOn`).
-fn is_view(event: Document<'_>) -> Result<bool> {
+/// A time series collection is told of as a view on its buckets.
+fn view_on(option: &raw::Element<'_>) -> Result<Sort> {
+    let of = option.as_str().map_err(unreadable)?.unwrap_or_default();
+    Ok(if of.starts_with("system.buckets.") { Sort::TimeSeries } else { Sort::View })
+}
+
+/// What sort of collection a `create` event makes, as its `operationDescription` says.
+fn kind_of(event: Document<'_>) -> Result<Sort> {
     let description = event.get("operationDescription").map_err(unreadable)?;
-    let view_on =
-        description.and_then(|e| e.as_document()).map(|d| d.get("viewOn")).transpose().map_err(unreadable)?;
-    Ok(view_on.flatten().is_some())
+    for option in description.and_then(|e| e.as_document()).unwrap_or(Document::EMPTY).elements() {
+        let option = option.map_err(unreadable)?;
+        match option.name {
+            b"viewOn" => return view_on(&option),
+            b"timeseries" => return Ok(Sort::TimeSeries),
+            b"capped" if option.as_bool() == Some(true) => return Ok(Sort::Capped),
+            _ => {}
+        }
+    }
+    Ok(Sort::Plain)
 }
 
 fn unreadable(error: raw::Error) -> Error {

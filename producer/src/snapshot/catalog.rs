@@ -8,7 +8,10 @@ use common::{
     position::CollectionCopy,
 };
 use futures_util::TryStreamExt as _;
-use mongodb::{Client, results::CollectionType};
+use mongodb::{
+    Client,
+    results::{CollectionSpecification, CollectionType},
+};
 
 /// A collection of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +22,59 @@ pub struct Collection {
     pub uuid: [u8; 16],
     /// Whether its default collation compares strings by their bytes.
     pub has_simple_collation: bool,
+    /// What sort of collection it is.
+    pub kind: Sort,
 }
 
-impl Collection {
-    /// The copy of this collection, before its first document.
-    #[must_use]
-    pub fn into_copy(self) -> CollectionCopy {
-        let uuid = format!("{:032x}", u128::from_be_bytes(self.uuid));
-        CollectionCopy { ns: self.ns, uuid, after: None, documents: 0, done: false }
+/// What sort of collection a namespace is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Documents that change streams tell everything of.
+    Plain,
+    /// Holds no documents of its own.
+    View,
+    /// Its measurements lie in buckets that change streams do not show.
+    TimeSeries,
+    /// Cannot be read at a cluster time, and what it drops by itself is in no change stream.
+    Capped,
+}
+
+impl Sort {
+    /// Refuses what cannot be carried without loss.
+    ///
+    /// # Errors
+    /// [`Kind::Misconfigured`], naming the namespace and what to do.
+    pub fn check(self, ns: &Namespace) -> Result<()> {
+        match self.refusal() {
+            None => Ok(()),
+            Some(why) => Err(refused(&format!("{ns} is {why}"))),
+        }
     }
+
+    const fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::View => None,
+            Self::TimeSeries => Some("a time series collection"),
+            Self::Capped => Some("a capped collection"),
+        }
+    }
+}
+
+fn refused(what: &str) -> Error {
+    let context = format!("{what}; leave them out with namespaces.exclude");
+    Error::new(Kind::Misconfigured, format!("cannot carry every collection: {context}"))
+}
+
+/// The copy of a collection, before its first document.
+#[must_use]
+pub fn copy(ns: Namespace, uuid: [u8; 16]) -> CollectionCopy {
+    CollectionCopy { ns, uuid: uuid_text(uuid), after: None, documents: 0, done: false }
+}
+
+/// A UUID as the position holds it: 32 hex digits.
+#[must_use]
+pub fn uuid_text(uuid: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(uuid))
 }
 
 /// Documents a collection is estimated to hold; 0 when it is gone.
@@ -40,33 +87,32 @@ pub async fn estimate(client: &Client, ns: &Namespace) -> Result<u64> {
     count.map_err(|error| mongo::failed(format!("cannot count the documents of {ns}"), error))
 }
 
-/// The carried collections that a snapshot copies. Views hold no documents of their own and are passed over.
+/// The carried collections that hold documents. Views are passed over.
 ///
 /// # Errors
-/// [`Kind::Misconfigured`] for collections that cannot be copied (capped, time series), all of them at once; transient
+/// [`Kind::Misconfigured`] for collections that cannot be carried (capped, time series), all of them at once; transient
 /// when the source does not answer.
 pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Collection>> {
     let names = client.list_database_names().await;
     let names = names.map_err(|error| mongo::failed("cannot list the source's databases", error))?;
-    let (mut found, mut refused) = (Vec::new(), Vec::new());
+    let (mut found, mut refusals) = (Vec::new(), Vec::new());
     for db in names.into_iter().filter(|db| filter.reaches(db)) {
-        for (kind, collection) in of_database(client, &db, doc! {}).await? {
-            match kind {
+        for collection in of_database(client, &db, doc! {}).await? {
+            match (collection.kind, collection.kind.refusal()) {
                 _ if !filter.carries(&collection.ns) => {}
-                Sort::Plain => found.push(collection),
-                Sort::View => {
-                    tracing::info!(ns = %collection.ns, "a view is not copied: it holds no documents")
+                (_, Some(why)) => refusals.push(format!("{} is {why}", collection.ns)),
+                (Sort::View, None) => {
+                    tracing::info!(ns = %collection.ns, "a view holds no documents to carry")
                 }
-                Sort::Refused(why) => refused.push(format!("{} is {why}", collection.ns)),
+                _ => found.push(collection),
             }
         }
     }
-    if refused.is_empty() {
-        found.sort_by(|a, b| a.ns.cmp(&b.ns));
-        return Ok(found);
+    if !refusals.is_empty() {
+        return Err(refused(&refusals.join(", ")));
     }
-    let context = format!("{}; leave them out with namespaces.exclude", refused.join(", "));
-    Err(Error::new(Kind::Misconfigured, format!("cannot copy every collection: {context}")))
+    found.sort_by(|a, b| a.ns.cmp(&b.ns));
+    Ok(found)
 }
 
 /// The collection with this UUID, under whatever name it has now; `None` when it is gone.
@@ -76,7 +122,7 @@ pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Collection>> {
 pub async fn by_uuid(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option<Collection>> {
     let uuid = Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() });
     let found = of_database(client, db, doc! {"info.uuid": uuid}).await?;
-    Ok(found.into_iter().next().map(|(_, collection)| collection))
+    Ok(found.into_iter().next())
 }
 
 /// The collection with this name; `None` when there is none.
@@ -85,36 +131,28 @@ pub async fn by_uuid(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option
 /// Transient when the source does not answer.
 pub async fn by_name(client: &Client, ns: &Namespace) -> Result<Option<Collection>> {
     let found = of_database(client, &ns.db, doc! {"name": &ns.coll}).await?;
-    Ok(found.into_iter().next().map(|(_, collection)| collection))
+    Ok(found.into_iter().next())
 }
 
-enum Sort {
-    Plain,
-    View,
-    Refused(&'static str),
-}
-
-async fn of_database(client: &Client, db: &str, filter: Document) -> Result<Vec<(Sort, Collection)>> {
+async fn of_database(client: &Client, db: &str, filter: Document) -> Result<Vec<Collection>> {
     let context = || format!("cannot list the collections of {db}");
-    let database = client.database(db);
-    let cursor = database.list_collections().filter(filter).await;
+    let cursor = client.database(db).list_collections().filter(filter).await;
     let cursor = cursor.map_err(|error| mongo::failed(context(), error))?;
     let all: Vec<_> = cursor.try_collect().await.map_err(|error| mongo::failed(context(), error))?;
-    Ok(all
-        .into_iter()
-        .map(|spec| {
-            let sort = match spec.collection_type {
-                CollectionType::View => Sort::View,
-                CollectionType::Timeseries => Sort::Refused("a time series collection"),
-                _ if spec.options.capped == Some(true) => Sort::Refused("a capped collection"),
-                _ => Sort::Plain,
-            };
-            let mut uuid = [0; 16];
-            if let Some(id) = spec.info.uuid.filter(|id| id.bytes.len() == uuid.len()) {
-                uuid.copy_from_slice(&id.bytes);
-            }
-            let has_simple_collation = spec.options.collation.is_none();
-            (sort, Collection { ns: Namespace::new(db, spec.name), uuid, has_simple_collation })
-        })
-        .collect())
+    Ok(all.into_iter().map(|spec| collection(db, spec)).collect())
+}
+
+fn collection(db: &str, spec: CollectionSpecification) -> Collection {
+    let kind = match spec.collection_type {
+        CollectionType::View => Sort::View,
+        CollectionType::Timeseries => Sort::TimeSeries,
+        _ if spec.options.capped == Some(true) => Sort::Capped,
+        _ => Sort::Plain,
+    };
+    let mut uuid = [0; 16];
+    if let Some(id) = spec.info.uuid.filter(|id| id.bytes.len() == uuid.len()) {
+        uuid.copy_from_slice(&id.bytes);
+    }
+    let has_simple_collation = spec.options.collation.is_none();
+    Collection { ns: Namespace::new(db, spec.name), uuid, has_simple_collation, kind }
 }

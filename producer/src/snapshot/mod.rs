@@ -1,14 +1,30 @@
 //! Snapshot: what existed before the stream, read chunk by chunk at cluster times the stream has not passed.
 //!
-//! Owns the list of collections and the reading of chunks. Must not publish: a chunk goes to the weave, which puts it
-//! where it belongs. Guards: a chunk belongs to a collection's UUID, and every reply is known to have been read at the
+//! Owns the list of collections and the reading of chunks and keys. Must not publish: what is read goes to the weave, which
+//! puts it where it belongs. Guards: a chunk belongs to a collection's UUID, and every reply is known to have been read at the
 //! cluster time that was asked for.
 
+mod at_time;
 pub mod catalog;
 mod chunk;
+pub mod keys;
 mod progress;
+mod query;
+mod reply;
 pub mod resume_key;
 mod transactional;
 
-pub use chunk::{Chunk, Outcome, Reader};
+use common::{cluster_time::ClusterTime, error::Result};
+
+pub use chunk::{Chunk, Outcome};
 pub use progress::Progress;
+pub use query::{Query, Range};
+
+/// Reads what `query` asks for as it was at `time`; `is_transactional` where the server takes a cluster time only inside
+/// transactions (4.4).
+///
+/// # Errors
+/// Transient when the source does not answer, [`Misconfigured`](common::error::Kind::Misconfigured) when a role is missing.
+pub async fn read(query: &Query, time: ClusterTime, is_transactional: bool) -> Result<Outcome> {
+    if is_transactional { transactional::read(query, time).await } else { at_time::read(query, time).await }
+}

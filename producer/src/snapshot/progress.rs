@@ -33,6 +33,14 @@ impl Progress {
         &mut self.copies[index]
     }
 
+    /// Takes a collection up, anew where it was copied before.
+    pub fn add(&mut self, copy: CollectionCopy) {
+        match self.copies.iter_mut().find(|known| known.uuid == copy.uuid) {
+            Some(known) => *known = copy,
+            None => self.copies.push(copy),
+        }
+    }
+
     /// Every copy.
     #[must_use]
     pub fn copies(&self) -> &[CollectionCopy] {

@@ -18,33 +18,33 @@ use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
     mongo,
-    raw::{self, Writer},
+    raw::{Kind as Type, Writer},
 };
 use futures_util::StreamExt as _;
 use mongodb::{ClientSession, raw_batch_cursor::RawBatch};
 
-use super::chunk::{Chunk, Outcome, Reader, behind, refused};
+use super::{
+    chunk::{Chunk, Outcome, refused},
+    query::{self, Query, Range},
+};
 
 /// Documents per chunk at most; the server ends a reply at 16 MB before that.
 const CHUNK_DOCUMENTS: i32 = 4000;
 
-/// Which documents one `find` asks for.
-#[derive(Clone, Copy)]
-enum Range<'a> {
-    /// Those behind this `{_id: …}`, or all.
-    Behind(Option<&'a [u8]>),
-    /// The one with the greatest `_id` there can be.
-    MaxKey,
+/// Reads the chunk at `time`.
+pub(super) async fn read(query: &Query, time: ClusterTime) -> Result<Outcome> {
+    match &query.range {
+        Range::Key(_) => Ok(one(find(query, command(query, time)?).await?)),
+        Range::Behind(after) => read_behind(query, after.as_deref(), time).await,
+    }
 }
 
-/// Reads the chunk at `time`.
-pub(super) async fn read(reader: &Reader, time: ClusterTime) -> Result<Outcome> {
-    let after = reader.after.as_deref();
+async fn read_behind(query: &Query, after: Option<&[u8]>, time: ClusterTime) -> Result<Outcome> {
     // Nothing lies behind `MaxKey`, and the server refuses it as `min` (51175).
-    if after.is_some_and(is_max_key) {
+    if after.is_some_and(query::is_max_key) {
         return Ok(Outcome::Read(Chunk::new(Vec::new(), true)));
     }
-    let reply = match find(reader, Range::Behind(after), time).await? {
+    let reply = match find(query, command(query, time)?).await? {
         Ok(reply) => reply,
         Err(outcome) => return Ok(outcome),
     };
@@ -55,33 +55,31 @@ pub(super) async fn read(reader: &Reader, time: ClusterTime) -> Result<Outcome> 
     if after.is_none() {
         return Ok(Outcome::Read(Chunk::new(Vec::new(), true)));
     }
-    Ok(match find(reader, Range::MaxKey, time).await? {
+    Ok(one(find(query, greatest(query, time)).await?))
+}
+
+/// A reply that nothing follows.
+fn one(reply: std::result::Result<RawBatch, Outcome>) -> Outcome {
+    match reply {
         Ok(reply) => Outcome::Read(Chunk::new(vec![reply], true)),
         Err(outcome) => outcome,
-    })
+    }
 }
 
 /// One `find` in a transaction of its own.
-async fn find(
-    reader: &Reader,
-    range: Range<'_>,
-    time: ClusterTime,
-) -> Result<std::result::Result<RawBatch, Outcome>> {
-    let mut session = reader
-        .client
-        .start_session()
-        .causal_consistency(false)
-        .await
-        .map_err(|error| mongo::failed("cannot start a session at the source", error))?;
+async fn find(query: &Query, command: Writer) -> Result<std::result::Result<RawBatch, Outcome>> {
+    let session = query.client.start_session().causal_consistency(false).await;
+    let mut session =
+        session.map_err(|error| mongo::failed("cannot start a session at the source", error))?;
     let number = next_number();
-    let command = RawDocumentBuf::from_bytes(command(reader, range, time, number)?)
+    let command = RawDocumentBuf::from_bytes(in_transaction(command, number))
         .map_err(|error| Error::caused(Kind::Invariant, "the chunk's command", error))?;
-    let database = reader.client.database(&reader.db);
+    let database = query.client.database(&query.db);
     let reply = match database.run_raw_cursor_command(command).session(&mut session).batch().await {
         Ok(mut cursor) => cursor.stream(&mut session).next().await,
         Err(error) => Some(Err(error)),
     };
-    end(reader, &mut session, number).await;
+    end(query, &mut session, number).await;
     match reply {
         Some(Ok(reply)) => Ok(Ok(reply)),
         Some(Err(error)) => refused(error).map(Err),
@@ -90,47 +88,44 @@ async fn find(
 }
 
 /// Ends the transaction. What it answers does not matter: nothing was written, and an open one ends by itself.
-async fn end(reader: &Reader, session: &mut ClientSession, number: i64) {
+async fn end(query: &Query, session: &mut ClientSession, number: i64) {
     let abort = rawdoc! {"abortTransaction": 1, "txnNumber": number, "autocommit": false};
-    let ended = reader.client.database("admin").run_raw_command(abort).session(session).await;
+    let ended = query.client.database("admin").run_raw_command(abort).session(session).await;
     tracing::trace!(is_ok = ended.is_ok(), "chunk's transaction ended");
 }
 
-fn command(reader: &Reader, range: Range<'_>, time: ClusterTime, number: i64) -> Result<Vec<u8>> {
+fn command(query: &Query, time: ClusterTime) -> Result<Writer> {
+    let mut command = Writer::new();
+    query::begin(query, &mut command)?;
+    if let Range::Behind(Some(after)) = &query.range {
+        command.value(Type::Document, b"min", after);
+    }
+    query::at(time, &mut command);
+    Ok(command)
+}
+
+/// Asks for the document with the greatest `_id` there can be.
+fn greatest(query: &Query, time: ClusterTime) -> Writer {
     let mut command = Writer::new();
     command.begin();
-    command.uuid(b"find", &reader.uuid);
+    command.uuid(b"find", &query.uuid);
     command.begin_document(b"filter");
-    match range {
-        Range::Behind(Some(after)) => behind(after, &mut command)?,
-        Range::Behind(None) => {}
-        Range::MaxKey => command.value(raw::Kind::MaxKey, b"_id", &[]),
-    }
+    command.value(Type::MaxKey, b"_id", &[]);
     command.end();
-    for field in [b"sort", b"hint"] {
-        command.begin_document(field);
-        command.i32(b"_id", 1);
-        command.end();
-    }
-    if let Range::Behind(Some(after)) = range {
-        command.value(raw::Kind::Document, b"min", after);
-    }
+    query::in_order(&mut command);
+    query::at(time, &mut command);
+    command
+}
+
+/// Ends the command: one reply, and it is the first of the transaction with this number.
+fn in_transaction(mut command: Writer, number: i64) -> Vec<u8> {
     command.i32(b"batchSize", CHUNK_DOCUMENTS);
     command.bool(b"singleBatch", true);
-    command.begin_document(b"readConcern");
-    command.str(b"level", "snapshot");
-    command.timestamp(b"atClusterTime", time.0);
-    command.end();
     command.i64(b"txnNumber", number);
     command.bool(b"startTransaction", true);
     command.bool(b"autocommit", false);
     command.end();
-    Ok(command.into_bytes())
-}
-
-fn is_max_key(after: &[u8]) -> bool {
-    let id = raw::Document::new(after).ok().and_then(|after| after.get("_id").ok().flatten());
-    id.is_some_and(|id| id.kind == raw::Kind::MaxKey)
+    command.into_bytes()
 }
 
 /// A transaction number above every one this process has used: the driver pools its sessions, and a server session takes

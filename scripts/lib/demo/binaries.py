@@ -8,13 +8,13 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 from stack import paths, prerequisites
 from stack.failure import Failure
 
 NAMES = ("producer", "worker")
-COMMAND = ("build", "--bins", "--locked")
+COMMAND: Tuple[str, ...] = ("build", "--bins", "--locked")
 # What compiling needs beside Rust: librdkafka is built from source.
 NEEDED = ("cargo", "gcc", "g++", "make", "cmake", "pkg-config", "openssl", "zlib")
 LINES_TOLD = 30
@@ -38,11 +38,11 @@ def named(folder: Path) -> Binaries:
     return Binaries(found["producer"], found["worker"], 0)
 
 
-def build(log: Path, progress: Callable[[str], None]) -> Binaries:
+def build(log: Path, progress: Callable[[str], None], command: Tuple[str, ...] = COMMAND) -> Binaries:
     """Compiles what is not up to date; cargo's own words go to `log`."""
     prerequisites.ensure(*NEEDED)
     with open(log, "w") as errors:
-        line = [_cargo(), *COMMAND, "--message-format=json-render-diagnostics"]
+        line = [_cargo(), *command, "--message-format=json-render-diagnostics"]
         cargo = subprocess.Popen(line, cwd=paths.CHECKOUT, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert cargo.stdout is not None
         try:
@@ -52,7 +52,7 @@ def build(log: Path, progress: Callable[[str], None]) -> Binaries:
             status = cargo.wait()
     if status != 0:
         said = "\n".join(log.read_text().splitlines()[-LINES_TOLD:])
-        raise Failure(f"cargo {' '.join(COMMAND)} failed ({status}), see {log}:\n{said}")
+        raise Failure(f"cargo {' '.join(command)} failed ({status}), see {log}:\n{said}")
     found = _executables(artifacts)
     return Binaries(found["producer"], found["worker"], sum(not one["fresh"] for one in artifacts))
 

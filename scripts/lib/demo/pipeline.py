@@ -67,6 +67,19 @@ class Part:
         service.signal_and_wait(self._service, signal.SIGKILL)
         self.exit_status()
 
+    def pause(self) -> None:
+        """Stops it where it is, with SIGSTOP."""
+        service.signal_and_wait(self._service, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Lets it go on after `pause`."""
+        service.signal_and_wait(self._service, signal.SIGCONT)
+
+    def end(self) -> Optional[int]:
+        """Ends this life with SIGTERM, patiently; its exit status."""
+        service.stop([self._service])
+        return self.exit_status()
+
     def metric(self, name: str) -> Optional[float]:
         """A metric of this life, summed over its labels; None while there is none."""
         return prometheus.value(prometheus.fetch(self.address), name) if self.address else None

@@ -4,11 +4,11 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::{
+    checkpoint::Known,
     consume::{
-        intake::{Partition, Room},
+        intake::{Partition, Room, Start},
         record::Record,
     },
-    sequence::Delivered,
 };
 
 /// Notes what it is given; ends when it is let.
@@ -38,10 +38,8 @@ impl Apply for Scripted {
         let failure = self.fails_at.filter(|at| offsets.contains(at));
         let failure = failure.map(|_| Error::new(Kind::Invariant, "told to fail"));
         let settled = taken.iter().map(|t| Settled {
-            lane: t.lane,
             head: (failure.is_none()).then(|| t.records.last().unwrap().offset + 1),
-            delivered: Delivered::default(),
-            rest: Vec::new(),
+            ..Settled::nothing(t.lane)
         });
         Outcome { settled: settled.collect(), latest: None, failure }
     }
@@ -58,7 +56,11 @@ struct Bench {
 impl Bench {
     fn new(lanes: i32, most: usize, fails_at: Option<i64>) -> Self {
         let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
-        let assign = |number| shared.intake().assign(Partition { topic: "t".into(), number }, 0, None);
+        let assign = |number| {
+            let partition = Partition { topic: "t".into(), number };
+            let start = Start { partition, at: 0, committed: None, anchor: None, known: Known::default() };
+            shared.intake().assign(start)
+        };
         let lanes = (0..lanes).map(assign).collect();
         let (script, shutdown) = (Scripted::new(fails_at), CancellationToken::new());
         let limit = Limit { records: 3, bytes: 1 << 20 };

@@ -1,26 +1,35 @@
 //! One batch, from the records that were taken to what their lanes may commit.
 //!
 //! ```text
-//!   taken ─▸ open ─▸ events ─▸ shape ─▸ records ─▸ sink ─▸ dead letters ─▸ settled
-//!            (decode, duplicates,        (plan, step by step)   │
-//!             policy)    └───────refused────────┴───────────────┘
+//!   taken ─▸ open ─▸ events ─▸ shape ─▸ select ─▸ records ─▸ sink ─▸ settled
+//!            (decode, duplicates,      (marks)     (plan, step by step)
+//!             policy)    └───────refused──┴────────────┴──▸ dead letters
 //! ```
 //!
 //! Owns the order of these steps. Guards law 3: heads move behind a batch only when the target has acknowledged every statement
 //! and Kafka every dead letter. A batch one of whose lanes is gone is dropped where it stands: nothing more is written,
 //! and its other lanes get their records back.
+//!
+//! There are two ways to carry a batch out: in transactions of the target ([`exact`]), or command by command (here, in `plain`).
 
+mod exact;
 mod habits;
 mod open;
+mod poisoned;
+mod portion;
 mod report;
+mod select;
 mod shaped;
+mod waits;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
 use common::{
+    cluster_time::ClusterTime,
     config::Config,
     error::{Error, Kind, Result},
     namespace::Namespace,
@@ -28,19 +37,24 @@ use common::{
 use futures_util::future::select_all;
 use tokio_util::sync::CancellationToken;
 
+pub use self::exact::Exact;
 use self::{
     habits::Habits,
     open::{Notes, Place, Policy},
     report::{Done, Report},
+    select::{Choice, select},
     shaped::Names,
 };
 use crate::{
     apply::{Apply, Outcome},
+    checkpoint::{Known, Marks},
     consume::intake::{Settled, Taken},
     dead_letter::{DeadLetters, Letter, Reason},
-    plan::{NamespaceId, Options},
+    decode,
+    plan::Options,
     shape::Rules,
     sink::{Run, Sink, Written, target::Target},
+    targets::Targets,
 };
 
 /// Everything that batches share. Cheap to clone.
@@ -52,9 +66,33 @@ struct Parts<T> {
     sink: Sink<T>,
     dead_letters: DeadLetters,
     rules: Rules,
+    targets: Targets,
     policy: Policy,
     habits: Mutex<Habits>,
     report: Report,
+    /// What transactions need; without it the target is written command by command.
+    exact: Option<Exact<T>>,
+}
+
+/// A batch that was carried out, or as much of it as could be.
+struct Applied {
+    /// How each lane stands.
+    lanes: Vec<Stands>,
+    /// Cluster time of the latest event.
+    latest: Option<ClusterTime>,
+    /// Why the worker has to stop.
+    stop: Option<Error>,
+}
+
+/// How a lane stands behind its batch.
+struct Stands {
+    /// How many of its records are dealt with.
+    end: usize,
+    /// The offset behind them.
+    head: Option<i64>,
+    known: Known,
+    /// Set where the next record waits for another lane.
+    not_before: Option<Instant>,
 }
 
 impl<T> Clone for Batches<T> {
@@ -68,74 +106,109 @@ impl<T: Target> Batches<T> {
     ///
     /// # Errors
     /// Misconfigured when the field rules cannot be understood.
-    pub fn new(config: &Config, sink: Sink<T>, dead_letters: DeadLetters) -> Result<Self> {
-        let rules = Rules::compile(&config.rules).map_err(|problems| {
+    pub fn new(
+        config: &Config,
+        sink: Sink<T>,
+        dead_letters: DeadLetters,
+        exact: Option<Exact<T>>,
+    ) -> Result<Self> {
+        let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).map_err(|problems| {
             let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
             Error::new(Kind::Misconfigured, lines.join("; "))
         })?;
         let policy = Policy { ddl: config.worker.ddl.clone(), filter: config.filter() };
-        let (habits, report) = (Mutex::default(), Report::new());
-        Ok(Self { parts: Arc::new(Parts { sink, dead_letters, rules, policy, habits, report }) })
+        let (targets, habits, report) = (Targets::new(config), Mutex::default(), Report::new());
+        let parts = Parts { sink, dead_letters, rules, targets, policy, habits, report, exact };
+        Ok(Self { parts: Arc::new(parts) })
     }
 }
 
 impl<T: Target> Apply for Batches<T> {
     async fn apply(self, taken: Vec<Taken>) -> Outcome {
         let gone = select_all(taken.iter().map(|taken| Box::pin(taken.gone.cancelled())));
+        let apply = async {
+            match &self.parts.exact {
+                Some(exact) => Box::pin(self.parts.exact(exact, &taken)).await,
+                None => Box::pin(self.parts.plain(&taken)).await,
+            }
+        };
         let applied = tokio::select! {
             biased;
             _ = gone => Err(Error::cancelled()),
-            applied = self.parts.apply(&taken) => applied,
+            applied = apply => applied,
         };
         match applied {
-            Ok(notes) => settle(taken, notes),
+            Ok(applied) => settle(taken, applied),
             Err(error) => give_back(taken, error),
         }
     }
 }
 
 /// The lanes of a batch that has ended.
-fn settle(taken: Vec<Taken>, notes: Notes) -> Outcome {
-    let lanes = taken.into_iter().zip(notes.ends).zip(notes.delivered);
-    let settled = lanes.map(|((mut taken, end), all)| {
-        let is_cut = end < taken.records.len();
-        let delivered = if is_cut { open::delivered(&taken, end) } else { all };
-        let rest = taken.records.split_off(end);
-        // The record at which a lane was cut is where it goes on.
-        let next = rest.first().map(|record| record.offset);
-        let head = next.or_else(|| taken.records.last().map(|record| record.offset + 1));
-        Settled { lane: taken.lane, head, delivered, rest }
+fn settle(taken: Vec<Taken>, applied: Applied) -> Outcome {
+    let settled = taken.into_iter().zip(applied.lanes).map(|(mut taken, stands)| Settled {
+        lane: taken.lane,
+        head: stands.head,
+        known: stands.known,
+        rest: taken.records.split_off(stands.end),
+        not_before: stands.not_before,
     });
-    Outcome { settled: settled.collect(), latest: notes.latest, failure: notes.stop }
+    Outcome { settled: settled.collect(), latest: applied.latest, failure: applied.stop }
 }
 
 /// The lanes of a batch that was dropped or has failed: all is to be done again, here or by the next owner.
 fn give_back(taken: Vec<Taken>, error: Error) -> Outcome {
     let settled = taken.into_iter().map(|taken| Settled {
-        lane: taken.lane,
-        head: None,
-        delivered: taken.delivered,
+        known: taken.known,
         rest: taken.records,
+        ..Settled::nothing(taken.lane)
     });
     let failure = (error.kind != Kind::Cancelled).then_some(error);
     Outcome { settled: settled.collect(), latest: None, failure }
 }
 
+/// How the lanes of a batch stand that was carried out up to its ends.
+fn stands(taken: &[Taken], notes: &Notes) -> Vec<Stands> {
+    let lanes = taken.iter().zip(&notes.ends).zip(&notes.delivered);
+    let stands = lanes.map(|((taken, end), all)| {
+        let is_cut = *end < taken.records.len();
+        let before = || taken.known.delivered.clone();
+        let delivered = if is_cut { open::delivered(before(), &taken.records[..*end]) } else { all.clone() };
+        // The record at which a lane was cut is where it goes on.
+        let next = taken.records.get(*end).map(|record| record.offset);
+        let head = next.or_else(|| taken.records.last().map(|record| record.offset + 1));
+        let known = Known { delivered, ..taken.known.clone() };
+        Stands { end: *end, head, known, not_before: None }
+    });
+    stands.collect()
+}
+
 impl<T: Target> Parts<T> {
-    async fn apply(&self, taken: &[Taken]) -> Result<Notes> {
+    /// Carries a batch out command by command.
+    async fn plain(&self, taken: &[Taken]) -> Result<Applied> {
         let began = Instant::now();
         let (opened, mut notes) = open::open(taken);
         let events = opened.events(taken, &self.policy, &mut notes);
-        let names = Names::of(&events.events, &self.rules)?;
+        let names = Names::of(&events.events, &self.rules, &self.targets)?;
         let shaped = shaped::shape(&events.events, &names);
-        let inserts = self.inserts(&names.names);
-        let (records, places) = shaped.records(|ns: NamespaceId| inserts[ns.0 as usize]);
-        let run = Run { records: &records, names: &names.names };
+        let ranges: Vec<_> = notes.ends.iter().map(|end| 0..*end).collect();
+        let (none, nothing) = (Marks::default(), BTreeMap::new());
+        let selected = select(
+            &shaped,
+            &Choice {
+                ranges: &ranges,
+                marks: &vec![&none; taken.len()],
+                verdicts: &nothing,
+                names: &names.names,
+                inserts: &self.inserts(&names.names),
+            },
+        );
+        let run = Run { records: &selected.records, names: &names.targets };
         let written = self.sink.carry_out(run, &Options::default()).await?;
         self.learn(&names.names, &written);
 
-        let refused = written.refused.iter().map(|(record, reason)| (places[*record], reason));
-        let before = notes.refused.iter().chain(&shaped.refused);
+        let refused = written.refused.iter().map(|(record, reason)| (selected.places[*record], reason));
+        let before = notes.refused.iter().chain(&shaped.refused).chain(&selected.letters);
         let refused = before.map(|(place, reason)| (*place, reason)).chain(refused);
         self.bury(taken, &notes.ends, refused.collect()).await?;
 
@@ -150,7 +223,7 @@ impl<T: Target> Parts<T> {
             written: &written,
             names: &names.names,
         });
-        Ok(notes)
+        Ok(Applied { lanes: stands(taken, &notes), latest: notes.latest, stop: notes.stop })
     }
 
     fn inserts(&self, names: &[Namespace]) -> Vec<bool> {
@@ -170,13 +243,14 @@ impl<T: Target> Parts<T> {
         refused.retain(|(place, _)| place.record < ends[place.lane]);
         refused.sort_by_key(|(place, _)| (place.lane, place.record));
         refused.dedup_by_key(|(place, _)| *place);
-        let letter = |(place, reason): &(Place, &'_ Reason)| {
+        let mut letters = Vec::with_capacity(refused.len());
+        for (place, reason) in refused {
             let Taken { partition, records, .. } = &taken[place.lane];
-            (partition, &records[place.record], (*reason).clone())
-        };
-        let letters: Vec<_> = refused.iter().map(letter).collect();
-        let letters: Vec<_> =
-            letters.iter().map(|(partition, record, reason)| Letter { partition, record, reason }).collect();
+            let records = &records[place.record..];
+            // Of a value in parts, each record.
+            let span = decode::span(records).unwrap_or(1);
+            letters.extend(records[..span].iter().map(|record| Letter { partition, record, reason }));
+        }
         self.dead_letters.write(&letters, &CancellationToken::new()).await
     }
 }

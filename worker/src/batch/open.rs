@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A record's place in the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     /// Which of the lanes taken.
     pub(super) lane: usize,
@@ -98,7 +98,7 @@ pub(super) fn open(taken: &[Taken]) -> (Opened<'_>, Notes) {
     };
     let mut notes = Notes {
         ends: taken.iter().map(|taken| taken.records.len()).collect(),
-        delivered: taken.iter().map(|taken| taken.delivered.clone()).collect(),
+        delivered: taken.iter().map(|taken| taken.known.delivered.clone()).collect(),
         refused: Vec::new(),
         duplicates: 0,
         latest: None,
@@ -110,10 +110,9 @@ pub(super) fn open(taken: &[Taken]) -> (Opened<'_>, Notes) {
     (opened, notes)
 }
 
-/// What a lane has delivered behind the first `end` of its records.
-pub(super) fn delivered(taken: &Taken, end: usize) -> Delivered {
-    let mut delivered = taken.delivered.clone();
-    let headers = taken.records[..end].iter().filter_map(|record| decode::headers(record).ok());
+/// What was delivered behind these records, where `delivered` was before them.
+pub(super) fn delivered(mut delivered: Delivered, records: &[Record]) -> Delivered {
+    let headers = records.iter().filter_map(|record| decode::headers(record).ok());
     for sequence in headers.filter_map(|headers| headers.sequence) {
         delivered.admit(&sequence);
     }
@@ -136,9 +135,13 @@ impl Notes {
 
 impl<'r> Opened<'r> {
     fn lane(&mut self, lane: usize, taken: &'r Taken, notes: &mut Notes) {
-        for (record, source) in taken.records.iter().enumerate() {
-            let place = Place { lane, record };
-            if let Err(poison) = self.record(place, source, notes) {
+        let mut record = 0;
+        while record < taken.records.len() {
+            let (place, rest) = (Place { lane, record }, &taken.records[record..]);
+            let span = decode::span(rest);
+            record += span.as_ref().map_or(1, |span| *span);
+            let opened = span.and_then(|span| self.record(place, &rest[..span], notes));
+            if let Err(poison) = opened {
                 if let Some(error) = decode::too_new(&poison) {
                     return notes.cut(place, error, taken);
                 }
@@ -147,8 +150,9 @@ impl<'r> Opened<'r> {
         }
     }
 
-    fn record(&mut self, place: Place, source: &'r Record, notes: &mut Notes) -> Result<(), Poison> {
-        let headers = decode::headers(source)?;
+    /// One value, which may stand in several records.
+    fn record(&mut self, place: Place, source: &'r [Record], notes: &mut Notes) -> Result<(), Poison> {
+        let headers = decode::headers(&source[0])?;
         if headers.sequence.is_some_and(|sequence| !notes.delivered[place.lane].admit(&sequence)) {
             notes.duplicates += 1;
             return Ok(());

@@ -12,19 +12,26 @@ use common::{
     raw::{self, Document, Element, Writer},
 };
 
-use super::open::{Event, Place};
+use super::{
+    open::{Event, Place},
+    poisoned::Poisoned,
+};
 use crate::{
     dead_letter::Reason,
     identity,
-    plan::{Change, NamespaceId, Record},
+    plan::{Change, NamespaceId},
     shape::{self, Rules, Shaper, Unclear},
+    targets::Targets,
 };
 
 /// The namespaces of a batch, numbered as they come.
 #[derive(Debug)]
 pub(super) struct Names<'a, 's> {
     numbers: HashMap<(&'a str, &'a str), NamespaceId>,
+    /// By the source's names, which people know them by.
     pub(super) names: Vec<Namespace>,
+    /// By the target's names, under which they are written.
+    pub(super) targets: Vec<Namespace>,
     shapers: Vec<Option<&'s Shaper>>,
 }
 
@@ -40,6 +47,8 @@ enum Left<'a> {
     /// A delta that no rule touches.
     WholeDelta(UpdateDescription<'a>),
     Delete,
+    /// It cannot be shaped.
+    Unclear(Reason),
 }
 
 #[derive(Debug)]
@@ -59,30 +68,42 @@ pub(super) struct Shaped<'a> {
     arena: Vec<u8>,
     keys: Vec<u8>,
     entries: Vec<Entry<'a>>,
-    /// Events that cannot be shaped.
+    /// Events of which not even the document is clear.
     pub(super) refused: Vec<(Place, Reason)>,
 }
 
 impl<'a, 's> Names<'a, 's> {
-    /// Numbers the namespaces and looks up their field rules.
-    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules) -> Result<Self> {
-        let mut names = Self { numbers: HashMap::new(), names: Vec::new(), shapers: Vec::new() };
+    /// Numbers the namespaces and looks up their field rules and their names at the target.
+    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules, targets: &Targets) -> Result<Self> {
+        let mut names =
+            Self { numbers: HashMap::new(), names: Vec::new(), targets: Vec::new(), shapers: Vec::new() };
         for event in events {
             let Some(ns) = event.change.ns else { continue };
-            let both = (ns.db, ns.coll.unwrap_or_default());
-            if names.numbers.contains_key(&both) {
-                continue;
-            }
-            let ns = Namespace::new(both.0, both.1);
-            let shaper = rules
-                .for_namespace(&ns)
-                .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
-            let number = u32::try_from(names.names.len()).expect("a batch has few namespaces");
-            names.numbers.insert(both, NamespaceId(number));
-            names.names.push(ns);
-            names.shapers.push(shaper);
+            names.add((ns.db, ns.coll.unwrap_or_default()), rules, targets)?;
         }
         Ok(names)
+    }
+
+    /// Numbers one more.
+    pub(super) fn add(
+        &mut self,
+        both: (&'a str, &'a str),
+        rules: &'s Rules,
+        targets: &Targets,
+    ) -> Result<()> {
+        if self.numbers.contains_key(&both) {
+            return Ok(());
+        }
+        let ns = Namespace::new(both.0, both.1);
+        let shaper = rules
+            .for_namespace(&ns)
+            .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
+        let number = u32::try_from(self.names.len()).expect("a batch has few namespaces");
+        self.numbers.insert(both, NamespaceId(number));
+        self.targets.push(targets.of(&ns)?);
+        self.names.push(ns);
+        self.shapers.push(shaper);
+        Ok(())
     }
 }
 
@@ -97,14 +118,38 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
     let mut writer = Writer::new();
     for event in events {
         if let Err(unclear) = shaped.event(event, names, &mut writer) {
-            let kind = if matches!(unclear, Unclear::Ambiguous) { "ambiguous" } else { "poison" };
-            shaped.refused.push((event.place, Reason { kind, text: unclear.to_string() }));
+            shaped.refused.push((event.place, reason(&unclear)));
         }
     }
     shaped
 }
 
+fn reason(unclear: &Unclear) -> Reason {
+    let kind = match unclear {
+        Unclear::Ambiguous => "ambiguous",
+        Unclear::Taken(_) => "collision",
+        Unclear::Malformed(_) => "poison",
+    };
+    Reason { kind, text: unclear.to_string() }
+}
+
 impl<'a> Shaped<'a> {
+    /// Adds the documents of records that could not be understood.
+    pub(super) fn poison(&mut self, poisoned: &[Poisoned<'a>], names: &Names<'a, '_>) {
+        for poisoned in poisoned {
+            let namespace = names.numbers[&(poisoned.db, poisoned.coll)];
+            let from = self.keys.len();
+            if identity::write(&poisoned.id, &mut self.keys).is_err() {
+                self.keys.truncate(from);
+                continue;
+            }
+            let key = from..self.keys.len();
+            let (place, id, left) = (poisoned.place, poisoned.id, Left::Unclear(poisoned.reason.clone()));
+            self.entries.push(Entry { place, namespace, id, key, left, is_new: false });
+        }
+        self.entries.sort_by_key(|entry| entry.place);
+    }
+
     fn event(
         &mut self,
         event: &Event<'a>,
@@ -115,7 +160,11 @@ impl<'a> Shaped<'a> {
         let Some((ns, id)) = change.ns.zip(id_of(change)?) else { return Ok(()) };
         let namespace = names.numbers[&(ns.db, ns.coll.unwrap_or_default())];
         let shaper = names.shapers[namespace.0 as usize];
-        let Some(left) = self.left(change, shaper, writer)? else { return Ok(()) };
+        let left = match self.left(change, shaper, writer) {
+            Ok(Some(left)) => left,
+            Ok(None) => return Ok(()),
+            Err(unclear) => Left::Unclear(reason(&unclear)),
+        };
         let from = self.keys.len();
         identity::write(&id, &mut self.keys)?;
         let key = from..self.keys.len();
@@ -152,33 +201,41 @@ impl<'a> Shaped<'a> {
         }
     }
 
-    /// The records to be planned, and where each stands in the batch. `inserts` says for which namespaces a document that
-    /// came to be is sent as a real insert.
-    pub(super) fn records<'s>(
-        &'s self,
-        inserts: impl Fn(NamespaceId) -> bool,
-    ) -> (Vec<Record<'s>>, Vec<Place>) {
-        let record = |entry: &'s Entry<'a>| {
-            let change = match &entry.left {
-                Left::Shaped(place) => whole(entry, document(&self.arena[place.clone()]), &inserts),
-                Left::Whole(document) => whole(entry, *document, &inserts),
-                Left::Delta(delta) => Change::Delta(delta.view()),
-                Left::WholeDelta(delta) => Change::Delta(*delta),
-                Left::Delete => Change::Delete,
-            };
-            let key = &self.keys[entry.key.clone()];
-            (Record { namespace: entry.namespace, key, id: entry.id, change }, entry.place)
-        };
-        self.entries.iter().map(record).unzip()
+    /// The entries, in the order of the batch.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Shape<'_>> {
+        self.entries.iter().map(|entry| Shape {
+            place: entry.place,
+            namespace: entry.namespace,
+            id: entry.id,
+            key: &self.keys[entry.key.clone()],
+            is_new: entry.is_new,
+            change: self.change(entry),
+        })
+    }
+
+    fn change<'s>(&'s self, entry: &'s Entry<'a>) -> Result<Change<'s>, &'s Reason> {
+        Ok(match &entry.left {
+            Left::Shaped(place) => Change::Image(document(&self.arena[place.clone()])),
+            Left::Whole(document) => Change::Image(*document),
+            Left::Delta(delta) => Change::Delta(delta.view()),
+            Left::WholeDelta(delta) => Change::Delta(*delta),
+            Left::Delete => Change::Delete,
+            Left::Unclear(reason) => return Err(reason),
+        })
     }
 }
 
-fn whole<'b>(
-    entry: &Entry<'_>,
-    document: Document<'b>,
-    inserts: &impl Fn(NamespaceId) -> bool,
-) -> Change<'b> {
-    if entry.is_new && inserts(entry.namespace) { Change::Insert(document) } else { Change::Image(document) }
+/// One shaped event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape<'s> {
+    pub(super) place: Place,
+    pub(super) namespace: NamespaceId,
+    pub(super) id: Element<'s>,
+    pub(super) key: &'s [u8],
+    /// Whether the target should have none of that `_id`.
+    pub(super) is_new: bool,
+    /// What happened to the document, or why nobody can tell.
+    pub(super) change: Result<Change<'s>, &'s Reason>,
 }
 
 fn document(bytes: &[u8]) -> Document<'_> {

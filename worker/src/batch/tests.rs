@@ -11,7 +11,7 @@ use common::{
 use super::*;
 use crate::{
     consume::{
-        intake::{Limit, Partition, Room},
+        intake::{Limit, Partition, Room, Start},
         record::Record,
         shared::Shared,
     },
@@ -34,7 +34,8 @@ fn event(operation: &str, coll: &str) -> Document {
 fn taken(events: &[(Document, Option<u64>)]) -> Vec<Taken> {
     let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
     let partition = Partition { topic: "t".into(), number: 0 };
-    let lane = shared.intake().assign(partition, 10, None);
+    let start = Start { partition, at: 10, committed: None, anchor: None, known: Known::default() };
+    let lane = shared.intake().assign(start);
     let records = (10_i64..).zip(events).map(|(offset, (event, sequence))| {
         let sequence = format!("rs0/1/{}", sequence.unwrap_or(offset.unsigned_abs()));
         let headers = [("v", "1"), ("format", "bson"), ("seq", &*sequence)];
@@ -58,6 +59,11 @@ fn opened(taken: &[Taken]) -> (Vec<i64>, Notes) {
     (offsets, notes)
 }
 
+fn settled(taken: Vec<Taken>, notes: Notes) -> Outcome {
+    let applied = Applied { lanes: stands(&taken, &notes), latest: notes.latest, stop: notes.stop };
+    settle(taken, applied)
+}
+
 #[test]
 fn record_at_which_the_worker_stops_cuts_its_lane_there() {
     let taken =
@@ -73,10 +79,10 @@ fn record_at_which_the_worker_stops_cuts_its_lane_there() {
 
     let mut up_to_here = Delivered::default();
     up_to_here.admit(&common::headers::Sequence { slice: "rs0", epoch: 1, number: 10 });
-    let outcome = settle(taken, notes);
+    let outcome = settled(taken, notes);
     let settled = &outcome.settled[0];
     assert_eq!((settled.head, settled.rest.len()), (Some(11), 3));
-    assert_eq!(settled.delivered, up_to_here, "what comes again is no duplicate");
+    assert_eq!(settled.known.delivered, up_to_here, "what comes again is no duplicate");
     assert_eq!(outcome.failure.unwrap().kind, Kind::Misconfigured);
 }
 
@@ -91,7 +97,7 @@ fn duplicates_of_a_sequence_and_what_is_not_carried_are_passed_over() {
     ]);
     let (offsets, notes) = opened(&taken);
     assert_eq!((offsets, notes.duplicates), (vec![10], 1));
-    assert_eq!(settle(taken, notes).settled[0].head, Some(15));
+    assert_eq!(settled(taken, notes).settled[0].head, Some(15));
 }
 
 #[test]

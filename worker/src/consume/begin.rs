@@ -1,7 +1,10 @@
 //! Where a partition that was just assigned is read from.
 //!
-//! Guards: a reader never jumps. The committed offset is where it goes on; one that the log no longer holds is a lost position,
-//! named with topic, partition and offset. Only a partition that was never committed begins at its beginning.
+//! Guards: a reader never jumps. In exactly-once mode the partition's document at the target says where it goes on, whatever Kafka
+//! holds; in plain mode the committed offset does. An offset that the log no longer holds is a lost position, named with topic,
+//! partition and offset. Only a partition that neither knows begins at its beginning.
+
+use std::collections::BTreeMap;
 
 use common::{
     error::{Error, Kind, Result},
@@ -12,51 +15,130 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
 };
 
-use super::{context::Context, intake::Partition};
+use super::{
+    authority::Authority,
+    context::Context,
+    intake::{Partition, Start},
+};
+use crate::checkpoint::{Known, Stored};
 
-/// Where a partition begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Start {
-    pub(super) partition: Partition,
-    /// The offset to read first.
-    pub(super) at: i64,
-    /// The offset that Kafka holds for the group.
-    pub(super) committed: Option<i64>,
+/// What Kafka says of a partition.
+struct Held {
+    partition: Partition,
+    /// The offset that it holds for the group.
+    committed: Option<i64>,
+    /// The log's first offset, and the one behind its last.
+    ends: (i64, i64),
 }
 
-/// The starts of all `partitions`. Blocks on the brokers.
+/// The starts of all `partitions`. Blocks on the brokers, and on the target where that has the say.
 ///
 /// # Errors
-/// Transient when the brokers do not answer; [`Kind::PositionLost`] when a committed offset is gone.
+/// Transient when somebody does not answer; [`Kind::PositionLost`] when the log does not hold where to go on.
 pub(super) fn starts(
     consumer: &BaseConsumer<Context>,
     partitions: &TopicPartitionList,
+    authority: Option<&Authority>,
 ) -> Result<Vec<Start>> {
     if partitions.count() == 0 {
         return Ok(Vec::new());
     }
+    let held = held(consumer, partitions)?;
+    match authority {
+        None => held.iter().map(plain).collect(),
+        Some(authority) => exact(consumer, held, authority),
+    }
+}
+
+fn held(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<Vec<Held>> {
     let committed = consumer
         .committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
         .map_err(|error| failed("cannot look the committed offsets up", error))?;
-    committed
-        .elements()
-        .into_iter()
-        .map(|element| {
-            let partition = Partition { topic: element.topic().into(), number: element.partition() };
-            element
-                .error()
-                .map_err(|error| failed(format!("cannot tell the offset of {partition}"), error))?;
-            let committed = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            let ends = consumer
-                .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
-                .map_err(|error| failed(format!("cannot look the ends of {partition} up"), error))?;
-            let at = first(&partition, committed, ends)?;
-            Ok(Start { partition, at, committed })
-        })
-        .collect()
+    let held = committed.elements().into_iter().map(|element| {
+        let partition = Partition { topic: element.topic().into(), number: element.partition() };
+        element.error().map_err(|error| failed(format!("cannot tell the offset of {partition}"), error))?;
+        let committed = match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let ends = ends(consumer, &partition)?;
+        Ok(Held { partition, committed, ends })
+    });
+    held.collect()
+}
+
+fn plain(held: &Held) -> Result<Start> {
+    let at = first(&held.partition, held.committed, held.ends)?;
+    let (partition, committed) = (held.partition.clone(), held.committed);
+    Ok(Start { partition, at, committed, anchor: None, known: Known::default() })
+}
+
+/// Takes the partitions over at the target.
+fn exact(consumer: &BaseConsumer<Context>, held: Vec<Held>, authority: &Authority) -> Result<Vec<Start>> {
+    let stored = authority.look(held.iter().map(|held| &held.partition))?;
+    whole(consumer, stored.keys())?;
+    let mut starts = Vec::with_capacity(held.len());
+    for held in &held {
+        // Where there is no document yet, Kafka's offset is the first one.
+        let at = match stored.get(&held.partition) {
+            Some(stored) => stored.offset,
+            None => first(&held.partition, held.committed, held.ends)?,
+        };
+        starts.push((held.partition.clone(), at));
+    }
+    let mut stored = authority.take_over(&starts)?;
+    let start = |mut held: Held| {
+        let stored = stored.remove(&held.partition).ok_or_else(|| {
+            Error::new(Kind::Transient, format!("the document of {} is not there yet", held.partition))
+        })?;
+        // An owner that does not know yet that it was replaced may have gone on since the ends were looked up.
+        if stored.offset > held.ends.1 {
+            held.ends = ends(consumer, &held.partition)?;
+        }
+        anchored(&held, stored)
+    };
+    held.into_iter().map(start).collect()
+}
+
+fn ends(consumer: &BaseConsumer<Context>, partition: &Partition) -> Result<(i64, i64)> {
+    consumer
+        .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
+        .map_err(|error| failed(format!("cannot look the ends of {partition} up"), error))
+}
+
+/// Where to go on by the target's word.
+fn anchored(held: &Held, stored: Stored) -> Result<Start> {
+    let offset = first(&held.partition, Some(stored.offset), held.ends)?;
+    let known = stored.known();
+    // Retention may have removed what was applied, up to the very record to go on at.
+    let anchor = stored.anchor.filter(|_| offset > held.ends.0);
+    let at = anchor.as_ref().map_or(offset, |anchor| anchor.offset);
+    if held.committed.is_some_and(|committed| committed < offset) {
+        tracing::debug!(partition = %held.partition, offset, ?held.committed, "the target is ahead of Kafka's offset");
+    }
+    Ok(Start { partition: held.partition.clone(), at, committed: held.committed, anchor, known })
+}
+
+/// A topic has no fewer partitions than the target knows of.
+fn whole<'p>(consumer: &BaseConsumer<Context>, known: impl Iterator<Item = &'p Partition>) -> Result<()> {
+    let mut most: BTreeMap<&str, i32> = BTreeMap::new();
+    for partition in known {
+        let highest = most.entry(&partition.topic).or_default();
+        *highest = partition.number.max(*highest);
+    }
+    for (topic, highest) in most {
+        let metadata = consumer
+            .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
+            .map_err(|error| failed(format!("cannot look topic {topic} up"), error))?;
+        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        if i32::try_from(partitions).is_ok_and(|partitions| partitions > 0 && partitions <= highest) {
+            let context = format!(
+                "{topic} has {partitions} partitions, but the target knows of {topic}[{highest}]: it was recreated"
+            );
+            return Err(Error::new(Kind::PositionLost, context));
+        }
+    }
+    Ok(())
 }
 
 /// The offset to read first, between the log's ends `(low, high)`.
@@ -90,6 +172,27 @@ pub(super) fn assignment(starts: &[Start]) -> TopicPartitionList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::Anchor;
+
+    #[test]
+    fn the_targets_offset_is_read_from_one_record_early_unless_retention_took_that_one() {
+        let partition = Partition { topic: "t".into(), number: 3 };
+        let anchor = Anchor { offset: 6, sequence: Some("rs0/0/5".to_owned()) };
+        let stored = || Stored { anchor: Some(anchor.clone()), ..Stored::at(7) };
+        let start =
+            |stored, ends| anchored(&Held { partition: partition.clone(), committed: Some(2), ends }, stored);
+        let early = start(stored(), (0, 9)).unwrap();
+        assert_eq!((early.at, early.anchor, early.committed), (6, Some(anchor.clone()), Some(2)));
+        let removed = start(stored(), (7, 9)).unwrap();
+        assert_eq!((removed.at, removed.anchor), (7, None));
+        let fresh = start(Stored::at(7), (0, 9)).unwrap();
+        assert_eq!((fresh.at, fresh.anchor), (7, None));
+        for ends in [(0, 6), (8, 9)] {
+            let error = start(stored(), ends).unwrap_err();
+            assert_eq!(error.kind, Kind::PositionLost);
+            assert!(error.context.contains("t[3]") && error.context.contains('7'), "{error}");
+        }
+    }
 
     #[test]
     fn the_committed_offset_is_the_start_unless_the_log_no_longer_holds_it() {

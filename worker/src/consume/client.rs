@@ -20,7 +20,7 @@ const FIXED: [(&str, &str); 6] = [
 ];
 
 /// Settings that the user's `kafka.options` may change.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 8] = [
     // A dead worker's partitions are taken over after this (the brokers' least is 6 s).
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "2000"),
@@ -32,8 +32,6 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("fetch.max.bytes", "8388608"),
     // The default, a second, would be the pause after every full queue.
     ("fetch.queue.backoff.ms", "10"),
-    // A broker that is back is found within two seconds, not ten.
-    ("reconnect.backoff.max.ms", "2000"),
     ("statistics.interval.ms", "2000"),
 ];
 

@@ -10,9 +10,9 @@
 //!     done, told to Kafka      │in flight│ buffered │ not read yet
 //! ```
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
-pub use super::lane::{LaneId, Limit, OutOfOrder, Partition, Settled, Standing, Taken};
+pub use super::lane::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
 use super::{lane::Lane, record::Record};
 
 /// How much is buffered, in bytes. A record that is larger is still read, alone.
@@ -46,10 +46,10 @@ impl Intake {
         self.room.of_lane.min(self.room.of_all / self.lanes.len().max(1))
     }
 
-    /// A partition is this worker's from now on, to be read from `start`.
-    pub fn assign(&mut self, partition: Partition, start: i64, committed: Option<i64>) -> LaneId {
+    /// A partition is this worker's from now on.
+    pub fn assign(&mut self, start: Start) -> LaneId {
         self.next += 1;
-        self.lanes.insert(LaneId(self.next), Lane::new(partition, start, committed));
+        self.lanes.insert(LaneId(self.next), Lane::new(start));
         LaneId(self.next)
     }
 
@@ -75,8 +75,8 @@ impl Intake {
     /// Keeps records that were read. `Ok(true)` when somebody may be waiting for them.
     ///
     /// # Errors
-    /// [`OutOfOrder`] when an offset is not above all before it.
-    pub fn push(&mut self, id: LaneId, records: &mut Vec<Record>) -> Result<bool, OutOfOrder> {
+    /// [`Unfit`] when an offset is not above all before it, or the first record is not the one that was applied last.
+    pub fn push(&mut self, id: LaneId, records: &mut Vec<Record>) -> Result<bool, Unfit> {
         let most = self.lane_bytes();
         match self.lanes.get_mut(&id) {
             Some(lane) => lane.push(records, most),
@@ -169,6 +169,12 @@ impl Intake {
     #[must_use]
     pub fn ids(&self) -> Vec<LaneId> {
         self.lanes.keys().copied().collect()
+    }
+
+    /// When the first of the lanes that wait for others may go on.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.lanes.values().filter_map(Lane::waits_until).min()
     }
 
     /// How each lane stands, for metrics.

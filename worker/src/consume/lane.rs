@@ -1,11 +1,11 @@
 //! One assigned partition: what of it is buffered, in flight, durable, committed.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{collections::VecDeque, fmt, sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::record::Record;
-use crate::sequence::Delivered;
+use crate::checkpoint::{Anchor, Known, NotThere};
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ impl fmt::Display for Partition {
 }
 
 /// One assignment of a partition; a partition that comes back is another lane, so late news of the old one meets nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneId(pub(super) u64);
 
 /// Records of one lane on their way to the target.
@@ -35,8 +35,8 @@ pub struct Taken {
     pub partition: Partition,
     /// In order of offsets; never empty.
     pub records: Vec<Record>,
-    /// What the lane has delivered before them.
-    pub delivered: Delivered,
+    /// What the target knows of the partition before them.
+    pub known: Known,
     /// Cancelled when the partition is no longer this worker's: nothing may be written for it any more.
     pub gone: CancellationToken,
 }
@@ -48,17 +48,19 @@ pub struct Settled {
     pub lane: LaneId,
     /// Offset behind the last durable record, when there is one.
     pub head: Option<i64>,
-    /// What the lane has delivered up to there.
-    pub delivered: Delivered,
+    /// What the target knows of the partition up to there.
+    pub known: Known,
     /// What is to be done again, in order.
     pub rest: Vec<Record>,
+    /// Set where the first of the rest has to wait for another lane: not before then, and alone.
+    pub not_before: Option<Instant>,
 }
 
 impl Settled {
     /// A lane whose batch says nothing: it is no longer in flight, and its head stays.
     #[must_use]
     pub fn nothing(lane: LaneId) -> Self {
-        Self { lane, head: None, delivered: Delivered::default(), rest: Vec::new() }
+        Self { lane, head: None, known: Known::default(), rest: Vec::new(), not_before: None }
     }
 }
 
@@ -73,11 +75,35 @@ pub struct Limit {
 
 /// A record that came where none may come.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{partition} delivered offset {offset} after {read}")]
-pub struct OutOfOrder {
-    partition: Partition,
-    offset: i64,
-    read: i64,
+pub enum Unfit {
+    /// Kafka's order within a partition broke.
+    #[error("{partition} delivered offset {offset} after {read}")]
+    OutOfOrder {
+        /// The partition.
+        partition: Partition,
+        /// The record's offset.
+        offset: i64,
+        /// The offset behind all that was read before.
+        read: i64,
+    },
+    /// The topic does not hold what was applied of it.
+    #[error(transparent)]
+    NotThere(#[from] NotThere),
+}
+
+/// Where a lane begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset to read first: the anchor's, where there is one.
+    pub at: i64,
+    /// The offset that Kafka holds for the group.
+    pub committed: Option<i64>,
+    /// The record that must be read first.
+    pub anchor: Option<Anchor>,
+    /// What the target knows.
+    pub known: Known,
 }
 
 /// How a lane stands.
@@ -111,29 +137,41 @@ pub(super) struct Lane {
     head: i64,
     /// What Kafka was told or says that it holds; `None` before the first commit.
     pub(super) committed: Option<i64>,
-    delivered: Delivered,
+    /// The record that must come first.
+    anchor: Option<Anchor>,
+    known: Known,
+    /// The first record of the queue is not to be taken before then, and alone.
+    not_before: Option<Instant>,
     pub(super) gone: CancellationToken,
 }
 
 impl Lane {
-    pub(super) fn new(partition: Partition, start: i64, committed: Option<i64>) -> Self {
+    pub(super) fn new(start: Start) -> Self {
+        let head = start.anchor.as_ref().map_or(start.at, |anchor| anchor.offset + 1);
         Self {
-            partition,
+            partition: start.partition,
             queue: VecDeque::new(),
             bytes: 0,
             is_full: false,
             in_flight: None,
             is_leaving: false,
-            read: start,
-            head: start,
-            committed,
-            delivered: Delivered::default(),
+            read: start.at,
+            head,
+            committed: start.committed,
+            anchor: start.anchor,
+            known: start.known,
+            not_before: None,
             gone: CancellationToken::new(),
         }
     }
 
     pub(super) fn has_room(&self) -> bool {
-        !self.is_full && !self.is_leaving
+        (!self.is_full || self.wants_more()) && !self.is_leaving
+    }
+
+    /// Whether the first value's parts have not all come: however large it is, only more of it helps.
+    fn wants_more(&self) -> bool {
+        self.queue.front().is_some_and(|first| first.spans() > self.queue.len())
     }
 
     pub(super) fn is_drained(&self) -> bool {
@@ -147,7 +185,7 @@ impl Lane {
 
     /// Keeps records, full from `most` bytes on; a leaving lane drops them, its next owner reads them. `true` when somebody may
     /// be waiting for them.
-    pub(super) fn push(&mut self, records: &mut Vec<Record>, most: usize) -> Result<bool, OutOfOrder> {
+    pub(super) fn push(&mut self, records: &mut Vec<Record>, most: usize) -> Result<bool, Unfit> {
         if self.is_leaving {
             records.clear();
             return Ok(false);
@@ -155,9 +193,13 @@ impl Lane {
         for record in records.drain(..) {
             if record.offset < self.read {
                 let partition = self.partition.clone();
-                return Err(OutOfOrder { partition, offset: record.offset, read: self.read });
+                return Err(Unfit::OutOfOrder { partition, offset: record.offset, read: self.read });
             }
             self.read = record.offset + 1;
+            if let Some(anchor) = self.anchor.take() {
+                anchor.check(&self.partition, &record)?;
+                continue;
+            }
             self.bytes += record.size();
             self.queue.push_back(record);
         }
@@ -173,20 +215,23 @@ impl Lane {
         is_first: bool,
         half: usize,
     ) -> Option<Taken> {
-        if self.in_flight.is_some() || self.is_leaving {
+        if self.in_flight.is_some() || self.is_leaving || !self.may_go(left, is_first) {
             return None;
         }
         let mut records = Vec::with_capacity(self.queue.len().min(left.records));
         while let Some(next) = self.queue.front() {
+            let spans = next.spans();
+            let size = self.queue.iter().take(spans).map(Record::size).sum::<usize>();
             let is_alone = is_first && records.is_empty();
-            if left.records == 0 || (next.size() > left.bytes && !is_alone) {
+            let is_over = left.records == 0 || (size > left.bytes && !is_alone);
+            // A batch never ends amid the parts of a value.
+            if is_over || spans > self.queue.len() {
                 break;
             }
-            let record = self.queue.pop_front().expect("it was looked at");
-            left.records -= 1;
-            left.bytes = left.bytes.saturating_sub(record.size());
-            self.bytes -= record.size();
-            records.push(record);
+            left.records = left.records.saturating_sub(spans);
+            left.bytes = left.bytes.saturating_sub(size);
+            self.bytes -= size;
+            records.extend(self.queue.drain(..spans));
         }
         if records.is_empty() {
             return None;
@@ -194,13 +239,24 @@ impl Lane {
         self.in_flight = Some(records.len());
         self.is_full = self.is_full && self.bytes > half;
         let (partition, gone) = (self.partition.clone(), self.gone.clone());
-        Some(Taken { lane: id, partition, records, delivered: std::mem::take(&mut self.delivered), gone })
+        Some(Taken { lane: id, partition, records, known: std::mem::take(&mut self.known), gone })
+    }
+
+    /// Whether the lane need not wait. One that had to goes alone with one record, so that it holds nobody up if it has to wait again.
+    fn may_go(&mut self, left: &mut Limit, is_first: bool) -> bool {
+        let Some(at) = self.not_before else { return true };
+        if !is_first || Instant::now() < at {
+            return false;
+        }
+        (left.records, self.not_before) = (1, None);
+        true
     }
 
     pub(super) fn settle(&mut self, settled: Settled) {
         self.in_flight = None;
         self.head = self.head.max(settled.head.unwrap_or(self.head));
-        self.delivered = settled.delivered;
+        self.known = settled.known;
+        self.not_before = settled.not_before;
         if self.is_leaving {
             return;
         }
@@ -212,7 +268,8 @@ impl Lane {
 
     pub(super) fn passed(&mut self, position: i64) {
         // A leaving lane's buffer is empty because it was dropped.
-        let is_idle = self.queue.is_empty() && self.in_flight.is_none() && !self.is_leaving;
+        let is_idle =
+            self.queue.is_empty() && self.in_flight.is_none() && !self.is_leaving && self.anchor.is_none();
         if is_idle && position > self.head {
             self.head = position;
             self.read = self.read.max(position);
@@ -229,6 +286,11 @@ impl Lane {
     pub(super) fn uncommitted(&self) -> Option<(Partition, i64)> {
         let is_known = self.committed.map_or(self.head == 0, |at| at == self.head);
         (!is_known).then(|| (self.partition.clone(), self.head))
+    }
+
+    /// Until when the lane waits, if it does.
+    pub(super) fn waits_until(&self) -> Option<Instant> {
+        self.not_before.filter(|_| self.in_flight.is_none() && !self.is_leaving)
     }
 
     pub(super) fn standing(&self) -> Standing<'_> {

@@ -12,10 +12,13 @@
 //! [`intake`] is the pure state; [`shared`] puts it between two threads; the reader (one thread, the only one that calls the
 //! client) polls, rebalances, commits; the applying loop takes and settles.
 
+mod authority;
 mod begin;
+mod change;
 mod client;
 mod commit;
 mod context;
+mod group;
 pub mod intake;
 mod lane;
 mod reader;
@@ -25,6 +28,8 @@ mod report;
 pub mod shared;
 mod tap;
 
+pub use authority::Authority;
 pub use client::group;
+pub use group::Group;
 pub use reader::{Surroundings, run};
 pub use shared::Shared;

@@ -24,7 +24,7 @@ use rdkafka::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{client, context::Context, rebalance::Change, record::Record, shared::Shared, tap::Tap};
+use super::{Authority, change::Change, client, context::Context, record::Record, shared::Shared, tap::Tap};
 
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);
@@ -40,6 +40,8 @@ pub struct Surroundings {
     pub topics: watch::Receiver<BTreeSet<String>>,
     /// Holds while the brokers are reached.
     pub kafka: Condition,
+    /// Who says where partitions stand; without one Kafka does.
+    pub authority: Option<Authority>,
     /// Beats once a turn.
     pub heartbeat: Heartbeat,
     /// Cancelled when the reader shall drain, commit and leave the group.
@@ -54,7 +56,7 @@ pub(super) struct Reader {
     pub(super) drain_timeout: Duration,
     pub(super) commit_interval: Duration,
     pub(super) commit_due: Instant,
-    around: Surroundings,
+    pub(super) around: Surroundings,
     subscribe_at: Option<Instant>,
     warned_at: Option<Instant>,
     scratch: Vec<Record>,

@@ -27,9 +27,10 @@ use common::{
 use rdkafka::{TopicPartitionList, consumer::Consumer as _};
 
 use super::{
-    begin::{self, Start},
+    begin,
+    change::Change,
     context::{Rebalance, give_up},
-    lane::{LaneId, Partition},
+    lane::{LaneId, Partition, Start},
     reader::Reader,
     report,
     tap::Tap,
@@ -39,13 +40,6 @@ use super::{
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a cancelled batch may take to end.
 const CANCELLED_ENDS: Duration = Duration::from_secs(2);
-
-/// The rebalance that is going on.
-#[derive(Debug)]
-pub(super) enum Change {
-    Assign { partitions: TopicPartitionList, at: Instant },
-    Revoke { partitions: TopicPartitionList, lanes: Vec<LaneId>, until: Instant, is_cancelled: bool },
-}
 
 impl Reader {
     /// Goes as far with rebalances as can be gone without waiting.
@@ -115,7 +109,7 @@ impl Reader {
     }
 
     fn assign(&mut self, partitions: TopicPartitionList) -> Result<bool> {
-        let starts = match begin::starts(&self.consumer, &partitions) {
+        let starts = match begin::starts(&self.consumer, &partitions, self.around.authority.as_ref()) {
             Ok(starts) => starts,
             Err(error) if error.kind == Kind::Transient => {
                 tracing::warn!(reason = error.chain(), "cannot take partitions on yet");
@@ -139,7 +133,7 @@ impl Reader {
 
     fn open(&mut self, start: &Start) -> Result<()> {
         let partition = start.partition.clone();
-        let lane = self.shared.intake().assign(partition.clone(), start.at, start.committed);
+        let lane = self.shared.intake().assign(start.clone());
         tracing::debug!(%partition, offset = start.at, "reads");
         self.taps.push(Tap::open(&Arc::clone(&self.consumer), lane, partition, &std::thread::current())?);
         Ok(())

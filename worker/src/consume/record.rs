@@ -9,6 +9,26 @@ const HEADERS: usize = 128;
 /// Stands for "no value" where a length is kept.
 const ABSENT: u32 = u32::MAX;
 
+/// The header of a record that holds a part of a value.
+const PART: &str = "part";
+
+/// A part's place: `<number>/<of>`, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Its number.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl Part {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let (number, of) = std::str::from_utf8(text).ok()?.split_once('/')?;
+        let part = Self { number: number.parse().ok()?, of: of.parse().ok()? };
+        (1 <= part.number && part.number <= part.of).then_some(part)
+    }
+}
+
 /// A consumed record, untouched.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
@@ -16,6 +36,8 @@ pub struct Record {
     pub offset: i64,
     /// Milliseconds since 1970, when the broker or its client said so.
     pub timestamp: Option<i64>,
+    /// Which part of a value it holds, of how many, when it does not hold all of it.
+    pub part: Option<Part>,
     key: u32,
     value: u32,
     /// Value, key, then each header: length of name, name, length of value, value.
@@ -43,13 +65,18 @@ impl Record {
         let mut bytes = Vec::with_capacity(value.map_or(0, <[u8]>::len) + rest);
         bytes.extend_from_slice(value.unwrap_or_default());
         bytes.extend_from_slice(key.unwrap_or_default());
+        let mut part = None;
         for (name, value) in headers {
+            if name == PART {
+                // One that cannot be read belongs to no value, and is refused as that.
+                part = Some(value.and_then(Part::parse).unwrap_or(Part { number: 0, of: 0 }));
+            }
             bytes.extend_from_slice(&length(Some(name.as_bytes())).to_le_bytes());
             bytes.extend_from_slice(name.as_bytes());
             bytes.extend_from_slice(&length(value).to_le_bytes());
             bytes.extend_from_slice(value.unwrap_or_default());
         }
-        Self { offset, timestamp, key: length(key), value: length(value), bytes }
+        Self { offset, timestamp, part, key: length(key), value: length(value), bytes }
     }
 
     /// The value; `None` for a tombstone.
@@ -73,6 +100,18 @@ impl Record {
             let value = field(&mut rest)?;
             Some((std::str::from_utf8(name).unwrap_or_default(), value))
         })
+    }
+
+    /// How many records make up the value that begins here; 1 also for what begins no value.
+    #[must_use]
+    pub fn spans(&self) -> usize {
+        self.part.filter(|part| part.number == 1).map_or(1, |part| part.of as usize)
+    }
+
+    /// Whether it goes on with the value of the record before.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.part.is_some_and(|part| part.number > 1)
     }
 
     /// Memory that the record takes.
@@ -126,5 +165,18 @@ mod tests {
         let keyless = Record::new(0, None, None, Some(b""), std::iter::empty());
         assert_eq!((keyless.key(), keyless.value()), (None, Some(b"".as_slice())));
         assert_eq!(keyless.headers().count(), 0);
+    }
+
+    #[test]
+    fn parts_are_known_by_their_header() {
+        let with = |text: &str| Record::new(0, None, None, None, [(PART, Some(text.as_bytes()))].into_iter());
+        assert_eq!(with("1/3").spans(), 3);
+        assert!(with("2/3").goes_on() && with("2/3").spans() == 1);
+        for text in ["0/3", "4/3", "x", "1"] {
+            assert_eq!(
+                (with(text).spans(), with(text).goes_on(), with(text).part.is_some()),
+                (1, false, true)
+            );
+        }
     }
 }

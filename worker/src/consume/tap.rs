@@ -25,7 +25,7 @@ use rdkafka::{
 
 use super::{
     context::Context,
-    intake::{LaneId, Partition},
+    intake::{LaneId, Partition, Unfit},
     record::Record,
     shared::Shared,
 };
@@ -78,9 +78,7 @@ impl Tap {
         self.flowing.fetch_or(more, Ordering::AcqRel);
         if !scratch.is_empty() {
             let pushed = shared.intake().push(self.lane, scratch);
-            let wanted = pushed.map_err(|error| {
-                Error::caused(Kind::Invariant, "Kafka's order within a partition broke", error)
-            })?;
+            let wanted = pushed.map_err(unfit)?;
             if wanted {
                 shared.wake_applier();
             }
@@ -110,5 +108,14 @@ impl Tap {
             }
             _ => Err(error),
         }
+    }
+}
+
+fn unfit(error: Unfit) -> Error {
+    match error {
+        Unfit::OutOfOrder { .. } => {
+            Error::caused(Kind::Invariant, "Kafka's order within a partition broke", error)
+        }
+        Unfit::NotThere(_) => Error::new(Kind::PositionLost, error.to_string()),
     }
 }

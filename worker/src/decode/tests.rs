@@ -25,7 +25,7 @@ fn record(value: &[u8], headers: &[(&str, &[u8])]) -> Record {
 fn decoded(record: &Record) -> Result<Vec<u8>, Poison> {
     let headers = headers(record)?;
     let mut arena = b"before".to_vec();
-    let range = value(record, &headers, &mut arena)?;
+    let range = value(std::slice::from_ref(record), &headers, &mut arena)?;
     let bytes = arena[range].to_vec();
     event(&bytes, &headers)?;
     Ok(bytes)

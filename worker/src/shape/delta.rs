@@ -5,11 +5,8 @@ use common::{
     raw::{self, Document, Element, MAX_DEPTH, Writer},
 };
 
-use super::{
-    Shaper,
-    machine::{Machine, State, Verdict},
-};
-use crate::path;
+use super::{Shaper, machine::Verdict, mask::made_redacted, way::stated};
+use crate::path::{self, Decimal};
 
 /// A delta of its own bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +26,16 @@ pub enum Shaped {
     Nothing,
 }
 
-/// A delta that cannot be shaped by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// A delta or document that cannot be shaped by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unclear {
     /// A path spells both a dotted name that a rule means and a path through documents, and nothing says which it is. The
     /// document itself has to be asked for.
     #[error("a path may be a dotted field name or a path, and the rules differ on them")]
     Ambiguous,
+    /// Two fields of one document would have one name.
+    #[error("a field is called `{0}`, which is the new name of another field: deny it or rename it too")]
+    Taken(String),
     /// It is not the BSON it should be.
     #[error(transparent)]
     Malformed(#[from] raw::Error),
@@ -61,6 +61,12 @@ impl Delta {
     }
 }
 
+impl Unclear {
+    pub(super) fn taken(name: &[u8]) -> Self {
+        Self::Taken(String::from_utf8_lossy(name).into_owned())
+    }
+}
+
 impl Shaper {
     /// The delta that does to the shaped document what `delta` does to the document.
     ///
@@ -70,32 +76,40 @@ impl Shaper {
         let mut out = Writer::new();
         self.updated(delta, &mut out)?;
         let updated = out.len();
-        self.listed(delta, delta.removed_fields, &mut out, path::of_removal, Verdict::keeps_a_place)?;
+        self.listed(delta, delta.removed_fields, &mut out, REMOVALS)?;
         let removed = out.len();
-        self.listed(
-            delta,
-            delta.truncated_arrays,
-            &mut out,
-            |element| Ok(path::of_truncation(element)?.0),
-            Verdict::keeps_an_array,
-        )?;
+        self.listed(delta, delta.truncated_arrays, &mut out, TRUNCATIONS)?;
         let truncated = out.len();
         if truncated == 3 * Document::EMPTY.as_bytes().len() {
             return Ok(Shaped::Nothing);
         }
         if let Some(paths) = delta.disambiguated_paths {
-            self.disambiguated(delta, paths, &mut out)?;
+            self.disambiguated(paths, &mut out)?;
         }
         let ends = [updated, removed, truncated];
         Ok(Shaped::Delta(Delta { bytes: out.into_bytes(), ends, is_diff: delta.is_diff }))
     }
 
     fn updated(&self, delta: &UpdateDescription<'_>, out: &mut Writer) -> Result<(), Unclear> {
+        let (mut text, mut redacted_already) = (Vec::new(), Vec::new());
         out.begin();
         for element in delta.updated_fields.elements() {
             let element = element?;
-            let verdict = self.verdict(element.name, delta)?;
-            self.element(verdict, &element, out, MAX_DEPTH)?;
+            let way = self.way(element.name, delta, &mut text)?;
+            match way.redacted {
+                // Operators, as 4.4 logs them, may have made the value that the path leads into.
+                Some(end) if !delta.is_diff => {
+                    let made = &text[..end];
+                    if !redacted_already.iter().any(|done: &Vec<u8>| done == made) {
+                        made_redacted(made, out);
+                        redacted_already.push(made.to_vec());
+                    }
+                }
+                _ => {
+                    let name = way.path(element.name, &text);
+                    self.element(way.verdict, &Element { name, ..element }, out, MAX_DEPTH)?;
+                }
+            }
         }
         out.end();
         Ok(())
@@ -107,15 +121,23 @@ impl Shaper {
         delta: &UpdateDescription<'_>,
         list: Document<'_>,
         out: &mut Writer,
-        path: for<'a> fn(&Element<'a>) -> Result<&'a [u8], raw::Error>,
-        keeps: fn(Verdict) -> bool,
+        kind: List,
     ) -> Result<(), Unclear> {
-        out.begin();
+        let mut text = Vec::new();
         let mut count = 0;
+        out.begin();
         for element in list.elements() {
             let element = element?;
-            if keeps(self.verdict(path(&element)?, delta)?) {
-                out.value(element.kind, count.to_string().as_bytes(), element.value);
+            let path = (kind.path)(&element)?;
+            let way = self.way(path, delta, &mut text)?;
+            if (kind.keeps)(way.verdict) {
+                let index = Decimal::of(count);
+                if way.is_renamed {
+                    let path = std::str::from_utf8(&text).map_err(|_| raw::Error::NotUtf8)?;
+                    (kind.write)(index.bytes(), path, &element, out);
+                } else {
+                    out.value(element.kind, index.bytes(), element.value);
+                }
                 count += 1;
             }
         }
@@ -123,82 +145,55 @@ impl Shaper {
         Ok(())
     }
 
-    fn disambiguated(
-        &self,
-        delta: &UpdateDescription<'_>,
-        paths: Document<'_>,
-        out: &mut Writer,
-    ) -> Result<(), Unclear> {
+    /// Appends the paths of which the server says what names they are made of, by the names that they have from now on.
+    fn disambiguated(&self, paths: Document<'_>, out: &mut Writer) -> Result<(), Unclear> {
+        let mut text = Vec::new();
         out.begin();
         for element in paths.elements() {
             let element = element?;
-            if self.verdict(element.name, delta)? != Verdict::Drop {
+            let way = self.stated_way(stated(&element)?, &mut text)?;
+            if way.verdict == Verdict::Drop {
+                continue;
+            }
+            if way.is_renamed {
+                out.begin_array(&text);
+                self.components(stated(&element)?, out)?;
+                out.end();
+            } else {
                 out.element(&element);
             }
         }
         out.end();
         Ok(())
     }
-
-    /// The verdict on what stands at a delta's path.
-    fn verdict(&self, path: &[u8], delta: &UpdateDescription<'_>) -> Result<Verdict, Unclear> {
-        let Some(paths) = delta.disambiguated_paths else {
-            return if delta.is_diff { self.unclear_verdict(path) } else { Ok(self.plain_verdict(path)) };
-        };
-        match find(paths, path)?.map(|element| element.as_document()) {
-            Some(Some(components)) => self.component_verdict(components),
-            Some(None) => {
-                Err(raw::Error::Unexpected { field: "disambiguatedPaths", expected: "array" }.into())
-            }
-            None => Ok(self.plain_verdict(path)),
-        }
-    }
-
-    /// The verdict where every dot separates two names.
-    fn plain_verdict(&self, path: &[u8]) -> Verdict {
-        self.machine.walk(Machine::ROOT, path::components(path))
-    }
-
-    /// The verdict where every dot may be part of a name.
-    fn unclear_verdict(&self, path: &[u8]) -> Result<Verdict, Unclear> {
-        let (mut verdict, mut at) = (Verdict::Into(Machine::ROOT), 0);
-        for component in path::components(path) {
-            verdict = match verdict {
-                Verdict::Into(state) if self.machine.has_dotted_start(state, &path[at..]) => {
-                    return Err(Unclear::Ambiguous);
-                }
-                Verdict::Into(state) => self.machine.step(state, component),
-                Verdict::Pass => return Ok(Verdict::Pass),
-                Verdict::Drop | Verdict::Null => return Ok(Verdict::Drop),
-            };
-            at += component.len() + 1;
-        }
-        Ok(verdict)
-    }
-
-    /// The verdict where the server says which names the path is made of.
-    fn component_verdict(&self, components: Document<'_>) -> Result<Verdict, Unclear> {
-        let mut verdict = Verdict::Into(Machine::ROOT);
-        for component in components.elements() {
-            let component = component?;
-            verdict = match verdict {
-                Verdict::Into(state) => self.component(state, &component)?,
-                Verdict::Pass => return Ok(Verdict::Pass),
-                Verdict::Drop | Verdict::Null => return Ok(Verdict::Drop),
-            };
-        }
-        Ok(verdict)
-    }
-
-    fn component(&self, state: State, component: &Element<'_>) -> Result<Verdict, raw::Error> {
-        if let Some(name) = component.as_str()? {
-            return Ok(self.machine.field(state, name.as_bytes()));
-        }
-        let index = component.as_integer().and_then(|index| usize::try_from(index).ok());
-        let index = index.ok_or(raw::Error::Unexpected { field: "disambiguatedPaths", expected: "path" })?;
-        Ok(self.machine.element(state, index))
-    }
 }
+
+/// What the paths of a list are about.
+#[derive(Clone, Copy)]
+struct List {
+    path: for<'a> fn(&Element<'a>) -> Result<&'a [u8], raw::Error>,
+    keeps: fn(Verdict) -> bool,
+    /// Writes an element with another path.
+    write: fn(&[u8], &str, &Element<'_>, &mut Writer),
+}
+
+const REMOVALS: List = List {
+    path: path::of_removal,
+    keeps: Verdict::keeps_a_place,
+    write: |index, path, _, out| out.str(index, path),
+};
+
+const TRUNCATIONS: List = List {
+    path: |element| Ok(path::of_truncation(element)?.0),
+    keeps: Verdict::keeps_an_array,
+    write: |index, path, truncation, out| {
+        out.begin_document(index);
+        for element in truncation.as_document().into_iter().flat_map(|inner| inner.elements()).flatten() {
+            if element.name == b"field" { out.str(b"field", path) } else { out.element(&element) }
+        }
+        out.end();
+    },
+};
 
 impl Verdict {
     /// Whether the shaped document still has a field there that an update can remove.
@@ -212,13 +207,5 @@ impl Verdict {
     }
 }
 
-/// The last element of that name: names are looked up as bytes, for they need not be UTF-8 to be equal.
-fn find<'a>(document: Document<'a>, name: &[u8]) -> Result<Option<Element<'a>>, raw::Error> {
-    for element in document.elements() {
-        let element = element?;
-        if element.name == name {
-            return Ok(Some(element));
-        }
-    }
-    Ok(None)
-}
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,18 @@
 use common::raw::{self, Document, Element, Kind, MAX_DEPTH, Writer};
 
 use super::{
-    Shaper,
-    machine::{Machine, State, Verdict},
+    Shaper, Unclear,
+    machine::{Machine, Scalar, State, Verdict},
+    mask::{masked, redacted},
 };
 
 impl Shaper {
     /// Appends the shaped document to `out`, as an outermost document.
     ///
     /// # Errors
-    /// Malformed or too deeply nested BSON; `out` then holds an unfinished document and is for clearing.
-    pub fn document(&self, document: Document<'_>, out: &mut Writer) -> Result<(), raw::Error> {
+    /// Malformed or too deeply nested BSON, or a field that has the new name of another; `out` then holds an unfinished document
+    /// and is for clearing.
+    pub fn document(&self, document: Document<'_>, out: &mut Writer) -> Result<(), Unclear> {
         out.begin();
         self.fields(Machine::ROOT, document, out, MAX_DEPTH)?;
         out.end();
@@ -26,7 +28,7 @@ impl Shaper {
         element: &Element<'_>,
         out: &mut Writer,
         depth: usize,
-    ) -> Result<(), raw::Error> {
+    ) -> Result<(), Unclear> {
         match (verdict, element.as_document()) {
             (Verdict::Pass, _) => out.element(element),
             (Verdict::Drop, _) => {}
@@ -41,8 +43,14 @@ impl Shaper {
                 }
                 out.end();
             }
-            (Verdict::Into(state), None) if self.machine.is_allowed(state) => out.element(element),
-            (Verdict::Null, _) | (Verdict::Into(_), None) => out.value(Kind::Null, element.name, &[]),
+            (Verdict::Into(state), None) => match self.machine.scalar(state) {
+                Scalar::Pass => out.element(element),
+                Scalar::Null => out.value(Kind::Null, element.name, &[]),
+                Scalar::Mask(mask) => masked(mask, self.key.as_ref(), element, out),
+            },
+            (Verdict::Null, _) => out.value(Kind::Null, element.name, &[]),
+            (Verdict::Redact, _) => redacted(element, out),
+            (Verdict::Taken, _) => return Err(Unclear::taken(element.name)),
         }
         Ok(())
     }
@@ -53,10 +61,11 @@ impl Shaper {
         document: Document<'_>,
         out: &mut Writer,
         depth: usize,
-    ) -> Result<(), raw::Error> {
+    ) -> Result<(), Unclear> {
         for element in document.elements() {
             let element = element?;
-            self.element(self.machine.field(state, element.name), &element, out, depth)?;
+            let (verdict, name) = self.machine.field(state, element.name);
+            self.element(verdict, &Element { name: &name, ..element }, out, depth)?;
         }
         Ok(())
     }
@@ -68,7 +77,7 @@ impl Shaper {
         array: Document<'_>,
         out: &mut Writer,
         depth: usize,
-    ) -> Result<(), raw::Error> {
+    ) -> Result<(), Unclear> {
         for (index, element) in array.elements().enumerate() {
             self.element(self.machine.element(state, index), &element?, out, depth)?;
         }
@@ -79,14 +88,22 @@ impl Shaper {
 #[cfg(test)]
 mod tests {
     use bson::{Bson, doc};
-    use common::config::types::FieldRules;
+    use common::config::{
+        secret::Secret,
+        types::{FieldRules, Mask},
+    };
 
-    use crate::shape::Rules;
+    use crate::shape::{Rules, Unclear};
 
     fn shaped(allow: &[&str], deny: &[&str], document: &bson::Document) -> bson::Document {
         let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-        let rules = FieldRules { namespace: "*.*".to_owned(), allow: own(allow), deny: own(deny) };
-        let rules = Rules::compile(&[rules]).unwrap();
+        let rules = FieldRules {
+            namespace: "*.*".to_owned(),
+            allow: own(allow),
+            deny: own(deny),
+            ..FieldRules::default()
+        };
+        let rules = Rules::compile(&[rules], None).unwrap();
         let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
         let bytes = document.to_vec().unwrap();
         let mut out = common::raw::Writer::new();
@@ -143,6 +160,82 @@ mod tests {
             shaped(&[], &["x", "a.c.d", "n.1"], &document),
             doc! {"_id": 1, "a": {"b": 1, "c": [{"e": 2}]}, "n": {"0": 1, "1": Bson::Null}}
         );
+    }
+
+    fn changed(rules: FieldRules, document: &bson::Document) -> Result<bson::Document, Unclear> {
+        let key = Secret::new("a key of sixteen");
+        let rules =
+            Rules::compile(&[FieldRules { namespace: "*.*".to_owned(), ..rules }], Some(&key)).unwrap();
+        let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
+        let bytes = document.to_vec().unwrap();
+        let mut out = common::raw::Writer::new();
+        shaper.document(common::raw::Document::new(&bytes).unwrap(), &mut out)?;
+        Ok(bson::Document::from_reader(out.as_bytes()).unwrap())
+    }
+
+    fn renaming(names: &[(&str, &str)]) -> FieldRules {
+        let rename = names.iter().map(|(path, to)| ((*path).to_owned(), (*to).to_owned())).collect();
+        FieldRules { rename, ..FieldRules::default() }
+    }
+
+    #[test]
+    fn renamed_fields_keep_their_places() {
+        let document = doc! {
+            "_id": {"zip": 1}, "address": {"zip": "z", "city": "c"}, "items": [{"price": 1}, [{"price": 2}], 3], "zip": 4,
+            "a.b": 5, "7": {"price": 6}, "": {"": 7},
+        };
+        let rules = renaming(&[
+            ("address.zip", "postcode"),
+            ("address", "home"),
+            ("items.price", "cost"),
+            ("a.b", "c"),
+            ("7.price", "p"),
+            ("\\e.\\e", "n"),
+        ]);
+        let renamed = doc! {
+            "_id": {"zip": 1}, "home": {"postcode": "z", "city": "c"}, "items": [{"cost": 1}, [{"cost": 2}], 3], "zip": 4,
+            "a.c": 5, "7": {"p": 6}, "": {"n": 7},
+        };
+        assert_eq!(changed(rules, &document), Ok(renamed));
+    }
+
+    #[test]
+    fn two_fields_never_get_one_name() {
+        let both = doc! {"_id": 1, "a": 1, "b": 2};
+        assert_eq!(changed(renaming(&[("a", "b")]), &both), Err(Unclear::Taken("b".to_owned())));
+        let dotted = doc! {"_id": 1, "b.c": 2};
+        assert!(changed(renaming(&[("a", "b")]), &dotted).is_err());
+        let swapped = doc! {"_id": 1, "b": 1, "a": 2};
+        assert_eq!(changed(renaming(&[("a", "b"), ("b", "a")]), &both), Ok(swapped));
+        let denied = FieldRules { deny: vec!["b".to_owned()], ..renaming(&[("a", "b")]) };
+        assert_eq!(changed(denied, &both), Ok(doc! {"_id": 1, "b": 1}));
+        let others = FieldRules { allow: vec!["a".to_owned()], ..renaming(&[("a", "b")]) };
+        assert_eq!(changed(others, &both), Ok(doc! {"_id": 1, "b": 1}));
+    }
+
+    #[test]
+    fn masks_reach_every_value_and_keep_the_places() {
+        let document = doc! {
+            "_id": 1, "card": {"number": 1, "holder": ["x"]}, "note": "too long", "notes": ["long", ["longer"], {"a": "longest", "b": 5}],
+            "items": [{"ssn": "x"}, {"ssn": Bson::Null}, {"ssn": {"part": "x"}}, 7], "key": "x",
+        };
+        let mask = [
+            ("card", Mask::Redact),
+            ("note", Mask::Truncate(3)),
+            ("notes", Mask::Truncate(2)),
+            ("items.ssn", Mask::Hash),
+            ("key", Mask::Hash),
+            ("missing", Mask::Redact),
+        ];
+        let mask = mask.into_iter().map(|(path, mask)| (path.to_owned(), mask)).collect();
+        let masked = changed(FieldRules { mask, ..FieldRules::default() }, &document).unwrap();
+        let digest = masked.get_str("key").unwrap();
+        assert_eq!(digest.len(), 64);
+        let expected = doc! {
+            "_id": 1, "card": "***", "note": "too", "notes": ["lo", ["lo"], {"a": "lo", "b": "***"}],
+            "items": [{"ssn": digest}, {"ssn": Bson::Null}, {"ssn": {"part": digest}}, 7], "key": digest,
+        };
+        assert_eq!(masked, expected);
     }
 
     #[test]

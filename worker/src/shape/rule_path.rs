@@ -1,4 +1,5 @@
-//! A rule's path as it is written: names between dots, `\.` for a dot inside a name, `\\` for a backslash.
+//! A rule's path as it is written: names between dots, `\.` for a dot inside a name, `\\` for a backslash, `\e` for a name that is
+//! empty.
 
 use std::fmt;
 
@@ -17,10 +18,10 @@ pub enum PathError {
     #[error("the path is empty")]
     Empty,
     /// Nothing between two dots, before the first or after the last.
-    #[error("the path has an empty part; write a dot inside a name as `\\.`")]
+    #[error("the path has an empty part; write a dot inside a name as `\\.`, a name that is empty as `\\e`")]
     EmptyPart,
-    /// A backslash before something else than a dot or a backslash.
-    #[error("`\\` stands only before a dot or another `\\`")]
+    /// A backslash before something else than a dot, a backslash, or an `e` that is all there is between two dots.
+    #[error("`\\` stands only before a dot, another `\\`, or alone with an `e`")]
     Escape,
     /// A name with a NUL, which no field can have.
     #[error("the path holds a NUL")]
@@ -50,18 +51,22 @@ impl Path {
         if text.is_empty() {
             return Err(PathError::Empty);
         }
-        let mut names = vec![String::new()];
+        let (mut names, mut empty) = (vec![String::new()], 0);
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
             let name = names.last_mut().expect("there is always a name being read");
             match c {
                 '\0' => return Err(PathError::Nul),
                 '.' => names.push(String::new()),
+                '\\' if name.is_empty() && is_empty_name(chars.as_str()) => {
+                    chars.next();
+                    empty += 1;
+                }
                 '\\' => name.push(chars.next().filter(|c| matches!(c, '.' | '\\')).ok_or(PathError::Escape)?),
                 c => name.push(c),
             }
         }
-        if names.iter().any(String::is_empty) {
+        if names.iter().filter(|name| name.is_empty()).count() > empty {
             return Err(PathError::EmptyPart);
         }
         Ok(Self(names.into_iter().map(Component).collect()))
@@ -74,11 +79,18 @@ impl Path {
     }
 }
 
+/// Whether an `e` and then the end of the name follow.
+fn is_empty_name(rest: &str) -> bool {
+    rest.strip_prefix('e').is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, component) in self.0.iter().enumerate() {
             let dot = if place == 0 { "" } else { "." };
-            write!(f, "{dot}{}", component.0.replace('\\', "\\\\").replace('.', "\\."))?;
+            let name = if component.0.is_empty() { "\\e" } else { component.0.as_str() };
+            let escaped = || name.replace('\\', "\\\\").replace('.', "\\.");
+            write!(f, "{dot}{}", if component.0.is_empty() { name.to_owned() } else { escaped() })?;
         }
         Ok(())
     }
@@ -90,12 +102,14 @@ mod tests {
 
     #[test]
     fn a_path_reads_and_writes_its_names() {
-        let cases: [(&str, &[&str]); 5] = [
+        let cases: [(&str, &[&str]); 7] = [
             ("a", &["a"]),
             ("items.price", &["items", "price"]),
             ("a\\.b.0", &["a.b", "0"]),
             ("$x.a\\\\", &["$x", "a\\"]),
             (" ", &[" "]),
+            ("\\e", &[""]),
+            ("a.\\e.e.\\\\e", &["a", "", "e", "\\e"]),
         ];
         for (text, names) in cases {
             let path = Path::parse(text).unwrap();
@@ -113,6 +127,8 @@ mod tests {
             ("a.", PathError::EmptyPart),
             ("a\\", PathError::Escape),
             ("a\\n", PathError::Escape),
+            ("a\\e", PathError::Escape),
+            ("\\ea", PathError::Escape),
             ("a\0", PathError::Nul),
         ] {
             assert_eq!(Path::parse(text), Err(error), "{text}");

@@ -1,11 +1,11 @@
 //! Which rules hold for which namespace: the most specific pattern that matches.
 
 use common::{
-    config::types::FieldRules,
+    config::{secret::Secret, types::FieldRules},
     namespace::{Namespace, Pattern},
 };
 
-use super::{Problem, Shaper, compile};
+use super::{Problem, Shaper, compile, mask::Key};
 
 /// All field rules of a pipeline.
 #[derive(Debug, Clone, Default)]
@@ -41,19 +41,20 @@ pub struct Conflict {
 }
 
 impl Rules {
-    /// Compiles all rules.
+    /// Compiles all rules; `key` is for those that mask with digests.
     ///
     /// # Errors
     /// Every [`Problem`] of all of them.
-    pub fn compile(rules: &[FieldRules]) -> Result<Self, Vec<Problem>> {
+    pub fn compile(rules: &[FieldRules], key: Option<&Secret>) -> Result<Self, Vec<Problem>> {
+        let key = key.map(Key::new);
         let mut problems = Vec::new();
         let mut entries = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
             let pattern = rule.namespace.parse::<Pattern>();
             let pattern = pattern
                 .map_err(|e| problems.push(Problem::new(format!("rules[{at}].namespace"), e.to_string())));
-            let shaper =
-                compile::shaper(&format!("rules[{at}]"), rule).map_err(|found| problems.extend(found));
+            let shaper = compile::shaper(&format!("rules[{at}]"), rule, key.as_ref())
+                .map_err(|found| problems.extend(found));
             if let (Ok(pattern), Ok(shaper)) = (pattern, shaper) {
                 entries.push(Entry { at, pattern, shaper });
             }
@@ -133,7 +134,7 @@ mod tests {
 
     fn rule(namespace: &str, allow: &[&str]) -> FieldRules {
         let allow = allow.iter().map(|text| (*text).to_owned()).collect();
-        FieldRules { namespace: namespace.to_owned(), allow, deny: Vec::new() }
+        FieldRules { namespace: namespace.to_owned(), allow, ..FieldRules::default() }
     }
 
     fn ns(text: &str) -> Namespace {
@@ -156,12 +157,12 @@ mod tests {
     fn the_most_specific_pattern_wins() {
         let rules =
             [rule("*.*", &["_id"]), rule("shop.*", &["a"]), rule("shop.free", &[]), rule("/x.*/", &["b"])];
-        let rules = Rules::compile(&rules).unwrap();
+        let rules = Rules::compile(&rules, None).unwrap();
         assert_eq!(passes(&rules, "shop.orders"), ["_id", "a"]);
         assert_eq!(passes(&rules, "shop.free"), ["*"]);
         assert_eq!(passes(&rules, "x.y"), ["_id", "b"]);
         assert_eq!(passes(&rules, "other.y"), ["_id"]);
-        assert!(Rules::compile(&[]).unwrap().for_namespace(&ns("a.b")).unwrap().is_none());
+        assert!(Rules::compile(&[], None).unwrap().for_namespace(&ns("a.b")).unwrap().is_none());
     }
 
     #[test]
@@ -177,7 +178,7 @@ mod tests {
             (vec!["/x.y/", "/x.*/"], false),
         ] {
             let rules: Vec<_> = patterns.iter().map(|pattern| rule(pattern, &["a"])).collect();
-            let compiled = Rules::compile(&rules);
+            let compiled = Rules::compile(&rules, None);
             assert_eq!(compiled.is_err(), refused, "{patterns:?}");
             if let Err(problems) = compiled {
                 assert_eq!(problems[0].path, "rules[1].namespace");
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn regular_expressions_that_meet_are_refused_where_they_meet() {
-        let rules = Rules::compile(&[rule("/x\\.y.*/", &["a"]), rule("/x\\..*z/", &["b"])]).unwrap();
+        let rules = Rules::compile(&[rule("/x\\.y.*/", &["a"]), rule("/x\\..*z/", &["b"])], None).unwrap();
         assert!(rules.for_namespace(&ns("x.y")).is_ok());
         let conflict = rules.for_namespace(&ns("x.yz")).unwrap_err();
         assert_eq!((conflict.first, conflict.second), (0, 1));
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_bad_pattern_and_bad_paths_are_reported_together() {
-        let problems = Rules::compile(&[rule("users", &[""]), rule("/(/", &["a"])]).unwrap_err();
+        let problems = Rules::compile(&[rule("users", &[""]), rule("/(/", &["a"])], None).unwrap_err();
         let places: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(places, ["rules[0].namespace", "rules[0].allow[0]", "rules[1].namespace"]);
     }

@@ -30,7 +30,7 @@ impl<T: Target> Sink<T> {
         mut group: Group<'a>,
     ) -> Result<(Rewritten<'a>, Group<'a>)> {
         let mut rest = group.statements.split_off(group.statements.len().min(MOST));
-        let found = self.read(ns, find(&ns.coll, &group.statements), BUDGET).await?;
+        let found = self.read(ns, find(&ns.coll, &group.statements, false), BUDGET).await?;
         let bases = Bases::of(&found.documents)?;
         if !found.is_complete {
             let (have, not_yet) = group.statements.into_iter().partition(|s| bases.get(s.key).is_some());
@@ -44,13 +44,13 @@ impl<T: Target> Sink<T> {
 }
 
 /// Documents by the identity of their `_id`.
-struct Bases<'d> {
+pub(super) struct Bases<'d> {
     documents: &'d [RawDocumentBuf],
     places: HashMap<Vec<u8>, usize>,
 }
 
 impl<'d> Bases<'d> {
-    fn of(documents: &'d [RawDocumentBuf]) -> Result<Self> {
+    pub(super) fn of(documents: &'d [RawDocumentBuf]) -> Result<Self> {
         let malformed =
             |error| Error::caused(ErrorKind::Invariant, "the target holds a malformed document", error);
         let mut places = HashMap::with_capacity(documents.len());
@@ -65,14 +65,14 @@ impl<'d> Bases<'d> {
         Ok(Self { documents, places })
     }
 
-    fn get(&self, key: &[u8]) -> Option<Document<'d>> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<Document<'d>> {
         let place = *self.places.get(key)?;
         Document::new(self.documents[place].as_bytes()).ok()
     }
 }
 
-/// `{find: coll, filter: {_id: {$in: [...]}}, batchSize: …}`.
-fn find(collection: &str, statements: &[Statement<'_>]) -> Vec<u8> {
+/// `{find: coll, filter: {_id: {$in: [...]}}, batchSize: …}`, of only the `_id`s where those are all that is asked for.
+pub(super) fn find(collection: &str, statements: &[Statement<'_>], ids_only: bool) -> Vec<u8> {
     let mut command = Writer::new();
     command.begin();
     command.str(b"find", collection);
@@ -85,6 +85,11 @@ fn find(collection: &str, statements: &[Statement<'_>]) -> Vec<u8> {
     command.end();
     command.end();
     command.end();
+    if ids_only {
+        command.begin_document(b"projection");
+        command.i32(b"_id", 1);
+        command.end();
+    }
     command.i32(b"batchSize", i32::try_from(statements.len() + 1).unwrap_or(i32::MAX));
     command.end();
     command.into_bytes()

@@ -27,6 +27,21 @@ pub struct Written {
     pub is_redone: bool,
 }
 
+impl Written {
+    /// Adds what another part of the batch has written.
+    pub fn add(&mut self, other: Self) {
+        self.refused.extend(other.refused);
+        self.bytes += other.bytes;
+        self.is_redone |= other.is_redone;
+        other.statements.into_iter().for_each(|(kind, n)| *self.statements.entry(kind).or_default() += n);
+        other.misses.into_iter().for_each(|(ns, n)| *self.misses.entry(ns).or_default() += n);
+        for (ns, (sent, met)) in other.inserts {
+            let inserts = self.inserts.entry(ns).or_default();
+            *inserts = (inserts.0 + sent, inserts.1 + met);
+        }
+    }
+}
+
 /// One batch on its way out.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'r, 'a> {

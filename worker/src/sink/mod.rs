@@ -1,4 +1,5 @@
-//! The sink: a batch's plan, carried out on the target.
+//! The sink: a batch's plan, carried out on the target. One plan, two ways: in one transaction ([`Sink::attempt`], see `exact.rs`), or, for
+//! a target without transactions, command by command:
 //!
 //! ```text
 //!   step 1 ──▸ group ──▸ commands ──▸ reply, statement by statement ─┬─ done
@@ -19,17 +20,28 @@
 mod again;
 mod bases;
 mod carry;
+mod deployment;
+mod exact;
 mod reason;
+#[cfg(test)]
+pub(crate) mod script;
 mod send;
 pub mod target;
 mod write;
 
 pub use carry::{Run, Written};
+pub use deployment::Deployment;
+pub use exact::{Attempt, Judge, Lesson};
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use common::{
     error::{Error, Kind},
+    namespace::Namespace,
     telemetry::health::Condition,
 };
 
@@ -46,12 +58,22 @@ pub struct Sink<T> {
     limits: Limits,
     /// Holds while the target takes writes.
     condition: Condition,
+    /// Collections that are there.
+    made: Mutex<HashSet<Namespace>>,
 }
 
 impl<T> Sink<T> {
     /// A sink whose commands hold up to `limits`.
-    pub const fn new(target: T, limits: Limits, condition: Condition) -> Self {
-        Self { target, limits, condition }
+    pub fn new(target: T, limits: Limits, condition: Condition) -> Self {
+        Self { target, limits, condition, made: Mutex::default() }
+    }
+
+    fn has_made(&self, ns: &Namespace) -> bool {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).contains(ns)
+    }
+
+    fn made(&self, ns: &Namespace) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(ns.clone());
     }
 }
 

@@ -89,7 +89,7 @@ impl<T: Target> Sink<T> {
     }
 }
 
-fn silent(waited: Duration) -> Error {
+pub(super) fn silent(waited: Duration) -> Error {
     Error::new(Kind::Transient, format!("no answer within {} s", waited.as_secs()))
 }
 

@@ -1,13 +1,12 @@
-//! The target as the sink sees it: write commands out, replies back, documents by `_id`.
+//! The target as the sink sees it: write commands out, replies back, documents by `_id`, transactions.
 
-use bson::{RawDocument, RawDocumentBuf};
+use bson::{Bson, RawDocument, RawDocumentBuf};
 use common::{
     error::{Error, Kind},
     mongo::{self, Reason},
     namespace::Namespace,
 };
-use futures_util::TryStreamExt as _;
-use mongodb::{Client, error::Error as DriverError};
+use mongodb::error::Error as DriverError;
 
 use crate::plan::{Fault, Sort, code};
 
@@ -29,8 +28,20 @@ pub struct Found {
     pub is_complete: bool,
 }
 
+/// Why a transaction was not committed, as far as is known.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// It may have been; to be asked again.
+    Unknown(Error),
+    /// It was not, or nobody remembers: the batch begins anew, and its compare tells.
+    Gone(Error),
+}
+
 /// A MongoDB deployment that is written to. One method per command that the sink sends, so that tests can script the answers.
-pub trait Target: Send + Sync + 'static {
+pub trait Target: Clone + Send + Sync + 'static {
+    /// A transaction that was begun.
+    type Transaction: Transaction;
+
     /// Sends a write command and gives the reply's bytes.
     fn write(
         &self,
@@ -45,39 +56,47 @@ pub trait Target: Send + Sync + 'static {
         command: RawDocumentBuf,
         budget: usize,
     ) -> impl Future<Output = Result<Found, Trouble>> + Send;
+
+    /// Makes a collection unless it is there.
+    fn create(&self, ns: &Namespace) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Begins a transaction.
+    fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Trouble>> + Send;
+
+    /// Ids of the sessions that the transactions run in.
+    fn sessions(&self) -> Vec<Bson>;
 }
 
-impl Target for Client {
-    async fn write(&self, ns: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
-        let reply = self.database(&ns.db).run_raw_command(command).await;
-        let reply = reply.map_err(|error| trouble(ns, &error))?;
-        reply.to_vec().map_err(|error| {
-            Trouble::Failed(Error::caused(Kind::Invariant, "a reply does not encode again", error))
-        })
-    }
+/// A transaction of the target. Dropped, it is aborted.
+pub trait Transaction: Send + Sync {
+    /// As [`Target::write`]; a failed statement aborts the transaction at the server.
+    fn write(
+        &mut self,
+        ns: &Namespace,
+        command: RawDocumentBuf,
+    ) -> impl Future<Output = Result<Vec<u8>, Trouble>> + Send;
 
-    async fn find(&self, ns: &Namespace, command: RawDocumentBuf, budget: usize) -> Result<Found, Trouble> {
-        let failed = |error| trouble(ns, &error);
-        let cursor = self.database(&ns.db).run_raw_cursor_command(command).await.map_err(failed)?;
-        let mut cursor = cursor.with_type::<RawDocumentBuf>();
-        let (mut documents, mut bytes) = (Vec::new(), 0);
-        while let Some(document) = cursor.try_next().await.map_err(failed)? {
-            bytes += size(&document);
-            documents.push(document);
-            if bytes >= budget {
-                return Ok(Found { documents, is_complete: false });
-            }
-        }
-        Ok(Found { documents, is_complete: true })
-    }
+    /// As [`Target::find`].
+    fn find(
+        &mut self,
+        ns: &Namespace,
+        command: RawDocumentBuf,
+        budget: usize,
+    ) -> impl Future<Output = Result<Found, Trouble>> + Send;
+
+    /// Commits it to a majority; may be called again while the result is unknown.
+    fn commit(&mut self) -> impl Future<Output = Result<(), Unfinished>> + Send;
+
+    /// Gives it up.
+    fn abort(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-fn size(document: &RawDocument) -> usize {
+pub(super) fn size(document: &RawDocument) -> usize {
     document.as_bytes().len()
 }
 
 /// What a driver's error means for a command on `ns`.
-fn trouble(ns: &Namespace, error: &DriverError) -> Trouble {
+pub(super) fn trouble(ns: &Namespace, error: &DriverError) -> Trouble {
     let says_transient = ["RetryableWriteError", "TransientTransactionError"];
     let code = mongo::code(error).filter(|_| !says_transient.iter().any(|label| error.contains_label(label)));
     let Some(code) = code else {

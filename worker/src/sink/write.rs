@@ -160,7 +160,7 @@ impl<'a, T: Target> Writing<'_, 'a, T> {
 }
 
 /// Each document that was to be there afterwards is reported as written or as failed.
-fn accounted(ns: &Namespace, kind: Kind, sent: usize, reply: &Reply) -> Result<()> {
+pub(super) fn accounted(ns: &Namespace, kind: Kind, sent: usize, reply: &Reply) -> Result<()> {
     let is_exact = matches!(kind, Kind::Insert | Kind::Upsert);
     if is_exact && reply.n + reply.failures.len() as u64 != sent as u64 {
         return Err(unaccounted(ns, "written and failed statements are not all that were sent"));

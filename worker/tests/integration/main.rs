@@ -5,8 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod apply;
+mod crashes;
+mod lost;
+mod marks;
+mod plain;
 mod refuse;
 mod restart;
 mod share;
 mod support;
 mod target;
+mod unique;

@@ -35,7 +35,7 @@ async fn document_that_the_target_refuses_becomes_a_dead_letter_and_its_neighbou
     let index = mongodb::IndexModel::builder().keys(doc! {"email": 1});
     let index = index.options(mongodb::options::IndexOptions::builder().unique(true).build()).build();
     pipe.coll(&users).create_index(index).await.unwrap();
-    let _worker = pipe.worker("");
+    let _worker = pipe.worker("[worker]\ndelivery = \"at_least_once\"\n");
     let mut twin = user(3);
     twin.insert("email", "user1@example.com");
     pipe.publish(&users, [insert(user(1)), insert(user(15)), insert(user(2)), insert(twin)]).await;

@@ -4,6 +4,7 @@
 
 mod kafka;
 mod librdkafka;
+mod map;
 mod mongodb;
 mod namespaces;
 mod rules;
@@ -24,6 +25,8 @@ pub(super) fn all(role: Role, config: &Config) -> Vec<Problem> {
     librdkafka::check(&config.kafka.options, &mut problems);
     namespaces::check(&config.namespaces, &mut problems);
     rules::check(&config.rules, &config.namespaces, &mut problems);
+    rules::mask_key(role, config, &mut problems);
+    map::check(config, &mut problems);
     telemetry(config, &mut problems);
     problems
 }

@@ -74,7 +74,7 @@ fn one_line(error: &str) -> String {
     }
 }
 
-fn never_carried(pattern: &Pattern) -> Option<String> {
+pub(super) fn never_carried(pattern: &Pattern) -> Option<String> {
     let db = pattern.database()?;
     let ns = pattern.exact().unwrap_or_else(|| Namespace::new(db, "any"));
     ns.is_internal()

@@ -5,11 +5,14 @@
 use super::namespaces::read;
 use crate::{
     config::{
-        Problem,
-        types::{FieldRules, Namespaces},
+        Config, Problem, Role,
+        types::{FieldRules, Mask, Namespaces},
     },
     namespace::{Namespace, Pattern},
 };
+
+/// A key that is shorter could be found by trying.
+const SHORTEST_KEY: usize = 16;
 
 struct Rule<'a> {
     path: String,
@@ -19,7 +22,8 @@ struct Rule<'a> {
 
 impl Rule<'_> {
     fn says_the_same(&self, other: &Self) -> bool {
-        self.rule.allow == other.rule.allow && self.rule.deny == other.rule.deny
+        let (a, b) = (self.rule, other.rule);
+        a.allow == b.allow && a.deny == b.deny && a.rename == b.rename && a.mask == b.mask
     }
 }
 
@@ -36,6 +40,22 @@ pub(super) fn check(rules: &[FieldRules], namespaces: &Namespaces, problems: &mu
     for (i, rule) in readable.iter().enumerate() {
         let clash = readable[..i].iter().find_map(|earlier| clash(earlier, rule, &readable, namespaces));
         problems.extend(clash.map(|reason| Problem::new(&rule.path, reason)));
+    }
+}
+
+/// Whether there is a key for the rules that ask for digests. Only the worker masks, and only it need have the key.
+pub(super) fn mask_key(role: Role, config: &Config, problems: &mut Vec<Problem>) {
+    let path = "worker.mask_key";
+    let asks = config.rules.iter().position(|rule| rule.mask.values().any(|mask| *mask == Mask::Hash));
+    match (&config.worker.mask_key, asks) {
+        (Some(key), _) if key.expose().chars().count() < SHORTEST_KEY => {
+            problems.push(Problem::new(path, format!("is shorter than {SHORTEST_KEY} characters")));
+        }
+        (None, Some(asks)) if role == Role::Worker && config.worker.mask_key_file.is_none() => {
+            let reason = format!("missing, and rules[{asks}].mask says `hash`; set it or `mask_key_file`");
+            problems.push(Problem::new(path, reason));
+        }
+        _ => {}
     }
 }
 
@@ -71,7 +91,11 @@ mod tests {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
         let rules: Vec<_> = rules
             .iter()
-            .map(|(ns, deny)| FieldRules { namespace: (*ns).to_owned(), allow: vec![], deny: owned(deny) })
+            .map(|(ns, deny)| FieldRules {
+                namespace: (*ns).to_owned(),
+                deny: owned(deny),
+                ..FieldRules::default()
+            })
             .collect();
         let namespaces = Namespaces { include: owned(include), exclude: vec![] };
         let mut problems = Vec::new();

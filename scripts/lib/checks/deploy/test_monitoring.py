@@ -120,7 +120,10 @@ class Monitoring(unittest.TestCase):
 NOT_SHOWN = {
     "oplogue_build_info",
     "oplogue_producer_batches_read_total",
+    "oplogue_producer_repairs_total",
     "oplogue_producer_snapshot_estimated_bytes",
     "oplogue_producer_topics_created_total",
     "oplogue_worker_rebalances_total",
+    "oplogue_worker_repairs_total",
+    "oplogue_worker_skipped_total",
 }

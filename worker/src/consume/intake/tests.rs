@@ -1,5 +1,5 @@
 use super::*;
-use crate::sequence::Delivered;
+use crate::checkpoint::{Anchor, Known};
 
 const LIMIT: Limit = Limit { records: 10, bytes: 10_000 };
 
@@ -11,9 +11,13 @@ fn partition(number: i32) -> Partition {
     Partition { topic: "t".into(), number }
 }
 
+fn start(number: i32) -> Start {
+    Start { partition: partition(number), at: 0, committed: None, anchor: None, known: Known::default() }
+}
+
 fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {
     let mut intake = Intake::new(Room { of_lane: 8 * record(0).size(), of_all: 800 * record(0).size() });
-    let ids = (0..lanes).map(|number| intake.assign(partition(number), 0, None)).collect();
+    let ids = (0..lanes).map(|number| intake.assign(start(number))).collect();
     (intake, ids)
 }
 
@@ -23,7 +27,7 @@ fn push(intake: &mut Intake, id: LaneId, offsets: std::ops::Range<i64>) {
 
 fn done(taken: &Taken) -> Settled {
     let head = taken.records.last().map(|record| record.offset + 1);
-    Settled { lane: taken.lane, head, delivered: Delivered::default(), rest: Vec::new() }
+    Settled { head, ..Settled::nothing(taken.lane) }
 }
 
 fn offsets(taken: &[Taken]) -> Vec<(i32, Vec<i64>)> {
@@ -84,7 +88,7 @@ fn many_lanes_have_less_room_each() {
     let (mut intake, ids) = intake(2);
     push(&mut intake, ids[0], 0..6);
     assert!(intake.has_room(ids[0]));
-    let more: Vec<_> = (2..200).map(|number| intake.assign(partition(number), 0, None)).collect();
+    let more: Vec<_> = (2..200).map(|number| intake.assign(start(number))).collect();
     push(&mut intake, more[0], 0..4);
     assert!(!intake.has_room(more[0]));
 }
@@ -125,7 +129,7 @@ fn lost_partition_commits_nothing_and_its_batch_is_told() {
     let taken = intake.take(LIMIT).remove(0);
     intake.remove(ids[0]);
     assert!(taken.gone.is_cancelled());
-    let again = intake.assign(partition(0), 0, None);
+    let again = intake.assign(start(0));
     intake.settle(done(&taken));
     assert!(intake.uncommitted([again].into_iter()).is_empty(), "late news of the old lane meets nobody");
 }
@@ -158,4 +162,51 @@ fn offset_that_goes_back_is_refused() {
     push(&mut intake, ids[0], 0..3);
     let error = intake.push(ids[0], &mut vec![record(2)]).unwrap_err();
     assert_eq!(error.to_string(), "t[0] delivered offset 2 after 3");
+}
+
+#[test]
+fn anchor_must_come_first_and_is_not_applied_again() {
+    let (mut intake, _) = intake(0);
+    let anchored = || Start { at: 7, anchor: Some(Anchor { offset: 7, sequence: None }), ..start(0) };
+    let id = intake.assign(anchored());
+    assert_eq!(
+        intake.uncommitted([id].into_iter()),
+        [(partition(0), 8)],
+        "Kafka is told where the target stands"
+    );
+    intake.passed(id, 20);
+    assert_eq!(
+        intake.uncommitted([id].into_iter()),
+        [(partition(0), 8)],
+        "nothing is passed before the anchor came"
+    );
+    push(&mut intake, id, 7..10);
+    assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![8, 9])]);
+
+    let id = intake.assign(anchored());
+    let error = intake.push(id, &mut vec![record(8)]).unwrap_err();
+    assert!(error.to_string().contains("recreated"), "{error}");
+}
+
+#[test]
+fn lane_that_waits_for_another_goes_later_alone_with_one_record() {
+    let (mut intake, ids) = intake(2);
+    push(&mut intake, ids[0], 0..3);
+    push(&mut intake, ids[1], 0..3);
+    let mut taken = intake.take(LIMIT);
+    let later = Instant::now() + std::time::Duration::from_secs(3600);
+    let waits = |taken: &mut Taken, not_before| Settled {
+        rest: std::mem::take(&mut taken.records),
+        not_before: Some(not_before),
+        ..Settled::nothing(taken.lane)
+    };
+    intake.settle(waits(&mut taken[0], later));
+    intake.settle(done(&taken[1]));
+    assert!(intake.take(LIMIT).is_empty());
+    assert_eq!(intake.waits_until(), Some(later));
+    push(&mut intake, ids[1], 3..5);
+    let mut taken = intake.take(LIMIT);
+    assert_eq!(offsets(&taken), [(1, vec![3, 4])], "the other goes on");
+    intake.settle(waits(&mut taken[0], Instant::now()));
+    assert_eq!(offsets(&intake.take(LIMIT)), [(1, vec![3])]);
 }

@@ -13,7 +13,7 @@ use common::{
 use super::*;
 use crate::{
     plan::{Change, Fault, Limits, code},
-    sink::target::{Found, Trouble},
+    sink::target::{Found, Transaction, Trouble, Unfinished},
 };
 
 /// Answers as told, then as a target that takes everything; keeps what it was sent.
@@ -36,6 +36,20 @@ impl Script {
 }
 
 impl Target for Script {
+    type Transaction = Never;
+
+    async fn create(&self, _: &Namespace) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Never, Trouble> {
+        Ok(Never)
+    }
+
+    fn sessions(&self) -> Vec<Bson> {
+        Vec::new()
+    }
+
     async fn write(&self, _: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
         let command = Document::try_from(&command).unwrap();
         let taken = doc! {"n": i32::try_from(ids(&command).len()).unwrap(), "ok": 1};
@@ -57,6 +71,25 @@ impl Target for Script {
         let found: Vec<_> = found.map(|d| RawDocumentBuf::try_from(d).unwrap()).take(budget.min(1)).collect();
         Ok(Found { is_complete: found.is_empty(), documents: found })
     }
+}
+
+/// None are begun here.
+struct Never;
+
+impl Transaction for Never {
+    async fn write(&mut self, _: &Namespace, _: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
+        unreachable!("plain mode")
+    }
+
+    async fn find(&mut self, _: &Namespace, _: RawDocumentBuf, _: usize) -> Result<Found, Trouble> {
+        unreachable!("plain mode")
+    }
+
+    async fn commit(&mut self) -> Result<(), Unfinished> {
+        unreachable!("plain mode")
+    }
+
+    async fn abort(&mut self) {}
 }
 
 fn ids(command: &Document) -> Vec<Bson> {

@@ -1,12 +1,14 @@
 //! A pipeline of one test: its topics, its database, its workers.
 
 pub(crate) mod event;
+mod positions;
 pub(crate) mod process;
 pub(crate) mod proxy;
 
 use std::{
     collections::BTreeMap,
     future::Future,
+    process::ExitStatus,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -24,6 +26,7 @@ use common::{
 use mongodb::{Client, Collection, Database};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
     consumer::{BaseConsumer, Consumer},
     message::{Header, Headers, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
@@ -99,7 +102,7 @@ impl Pipe {
         Topics::new("", &self.name)
     }
 
-    async fn create(&self, name: &str, partitions: u16) {
+    pub(crate) async fn create(&self, name: &str, partitions: u16) {
         let config = [("max.message.bytes".to_owned(), "134217728".to_owned())].into();
         let wanted = Wanted { name: name.to_owned(), partitions, replication_factor: 1, config };
         Admin::new(&self.kafka(), "test").unwrap().ensure(&wanted).await.unwrap();
@@ -146,6 +149,50 @@ impl Pipe {
         futures_util::future::join_all(sent).await;
     }
 
+    /// Writes a record of the control topic.
+    pub(crate) async fn control(&self, key: &str, value: &str) {
+        let control = self.topics().control();
+        let record = FutureRecord::to(&control).key(key.as_bytes()).payload(value);
+        self.producer.send::<[u8], _, _>(record, DEADLINE).await.unwrap();
+    }
+
+    /// The sequence number of the record that was published last.
+    pub(crate) fn published(&self) -> u64 {
+        self.sequence.load(Ordering::Relaxed)
+    }
+
+    /// Deletes a topic and waits until it is gone.
+    pub(crate) async fn delete(&self, events: &Events) {
+        let admin: AdminClient<_> =
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
+        admin.delete_topics(&[&events.topic], &AdminOptions::new()).await.unwrap();
+        let topics = Admin::new(&self.kafka(), "test").unwrap();
+        until("the topic is gone", async || topics.partitions(&events.topic).unwrap().is_none()).await;
+    }
+
+    /// Removes the records before an offset, as retention does.
+    pub(crate) async fn delete_records(&self, events: &Events, before: i64) {
+        let admin: AdminClient<_> =
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
+        let list = [(events.topic.clone(), 0, Offset::Offset(before))].into_iter().collect();
+        admin.delete_records(&list, &AdminOptions::new()).await.unwrap();
+    }
+
+    /// Publishes a change event whose value is spread over `parts` records.
+    pub(crate) async fn publish_in_parts(&self, events: &Events, change: Document, parts: usize) {
+        let change = event::complete(&events.ns, change);
+        let number = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let (key, value) = (event::text(change.get_document("documentKey").unwrap()), event::text(&change));
+        let partition = partition(change.get_document("documentKey").unwrap(), events.partitions);
+        let size = value.len().div_ceil(parts);
+        for (place, part) in value.chunks(size).enumerate() {
+            let text = format!("{}/{}", place + 1, value.len().div_ceil(size));
+            let header = Header { key: "part", value: Some(text.as_bytes()) };
+            let headers = event::headers(&change, number).insert(header);
+            self.send(&events.topic, partition, Some(&key), Some(part), headers).await;
+        }
+    }
+
     /// Publishes one record as it is.
     pub(crate) async fn publish_raw(
         &self,
@@ -158,6 +205,21 @@ impl Pipe {
             headers.insert(Header { key, value: Some(*value) })
         });
         self.send(&events.topic, partition, Some(b"a key"), value, headers).await;
+    }
+
+    /// Publishes one record as it is, in the first partition, under a sequence number that it took.
+    pub(crate) async fn publish_keyed(
+        &self,
+        events: &Events,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &str)],
+    ) {
+        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value): &(&str, &str)| {
+            headers.insert(Header { key, value: Some(*value) })
+        });
+        self.sequence.fetch_add(1, Ordering::Relaxed);
+        self.send(&events.topic, 0, Some(key), Some(value), headers).await;
     }
 
     fn send(
@@ -179,6 +241,11 @@ impl Pipe {
     /// Starts a worker of this pipeline; `extra` is more configuration.
     pub(crate) fn worker(&self, extra: &str) -> Worker {
         Worker::start(self, self.dir.path(), extra)
+    }
+
+    /// Runs one of the worker's commands to its end; gives the exit status and what it said.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        process::command(self, self.dir.path(), arguments)
     }
 
     pub(crate) fn coll(&self, events: &Events) -> Collection<Document> {
@@ -280,7 +347,8 @@ impl Found {
     }
 }
 
-fn partition(document_key: &Document, partitions: u16) -> i32 {
+/// The partition of a document.
+pub(crate) fn partition(document_key: &Document, partitions: u16) -> i32 {
     let bytes = document_key.to_vec().unwrap();
     let key = raw::Document::new(&bytes).unwrap();
     key::partition(&key.get("_id").unwrap().unwrap(), partitions, &mut Vec::new()).unwrap()

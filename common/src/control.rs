@@ -1,0 +1,192 @@
+//! What producer and workers tell each other beside the events: the records of the control topic.
+//!
+//! Owns keys and JSON shapes. The topic is compacted and has one partition; a record without a value withdraws its key.
+//! Guards: event topics hold change events only. What is known of a namespace as a whole is said here, by sequence number,
+//! which is a place in every partition at once (`docs/adr/0004-markers-are-control-records.md`).
+//!
+//! | key | value |
+//! |---|---|
+//! | `topic/<ns>` | [`Topic`](crate::position::Topic) |
+//! | `copied/<slice>/<ns>` | [`Copied`] |
+//! | `repair/<slice>/<digest>` | [`Repair`] |
+//! | `snapshot/<slice>/<id>` | [`Request`] |
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::{cluster_time::ClusterTime, namespace::Namespace};
+
+/// Prefix of the keys of [`Copied`] records.
+pub const COPIED_PREFIX: &str = "copied/";
+/// Prefix of the keys of [`Repair`] records.
+pub const REPAIR_PREFIX: &str = "repair/";
+/// Prefix of the keys of [`Request`] records.
+pub const SNAPSHOT_PREFIX: &str = "snapshot/";
+
+/// The copy of a namespace has ended, or there was never anything to copy: a delta of the slice with a higher sequence number
+/// finds its document at the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copied {
+    /// The namespace.
+    pub ns: Namespace,
+    /// Epoch of the sequence number.
+    pub epoch: u32,
+    /// The last record of the slice that the copy took.
+    pub sequence: u64,
+    /// Cluster time of the position there.
+    pub cluster_time: ClusterTime,
+}
+
+/// A worker asks for one document anew.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Repair {
+    /// The document's namespace.
+    pub ns: Namespace,
+    /// `{"_id": …}`, canonical Extended JSON; `{"bson": "<hex>"}` of the same where that is not exact.
+    pub key: Box<RawValue>,
+    /// Epoch of the sequence number.
+    pub epoch: u32,
+    /// The record that could not be applied.
+    pub sequence: u64,
+}
+
+/// An operator asks for documents anew; the producer writes its progress back under the same key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The namespace.
+    pub ns: Namespace,
+    /// Only documents that this filter finds, as Extended JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Box<RawValue>>,
+    /// Only these documents, as in [`Repair::key`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Box<RawValue>>,
+    /// Whether documents that are gone from the source are also to go from the target.
+    #[serde(default)]
+    pub reconcile: bool,
+    /// How far it has come.
+    #[serde(default)]
+    pub state: RequestState,
+    /// `_id` of the last document looked at; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Box<RawValue>>,
+    /// The collection that is copied, 32 hex digits; absent before the first chunk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// Documents published so far.
+    #[serde(default)]
+    pub documents: u64,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How far a [`Request`] has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RequestState {
+    /// Nobody has taken it up.
+    #[default]
+    Asked,
+    /// Some of it is published.
+    Copying,
+    /// All of it is published.
+    Done,
+    /// It cannot be done.
+    Refused,
+}
+
+impl Copied {
+    /// Key of the record about `ns`.
+    #[must_use]
+    pub fn key(slice: &str, ns: &Namespace) -> String {
+        format!("{COPIED_PREFIX}{slice}/{ns}")
+    }
+}
+
+impl Repair {
+    /// Key of this record: the same document asked for twice is one request.
+    #[must_use]
+    pub fn key(&self, slice: &str) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.ns.to_string());
+        digest.update([0]);
+        digest.update(self.key.get());
+        let mut key = format!("{REPAIR_PREFIX}{slice}/");
+        for byte in digest.finalize() {
+            write!(key, "{byte:02x}").expect("writing to a String does not fail");
+        }
+        key
+    }
+}
+
+impl Request {
+    /// Key of a request with this id.
+    #[must_use]
+    pub fn key(slice: &str, id: &str) -> String {
+        format!("{SNAPSHOT_PREFIX}{slice}/{id}")
+    }
+
+    /// A request for a whole namespace that nobody has taken up.
+    #[must_use]
+    pub const fn of(ns: Namespace) -> Self {
+        Self {
+            ns,
+            filter: None,
+            keys: Vec::new(),
+            reconcile: false,
+            state: RequestState::Asked,
+            after: None,
+            uuid: None,
+            documents: 0,
+            reason: None,
+        }
+    }
+
+    /// Whether nothing is left to be done.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.state, RequestState::Done | RequestState::Refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_have_the_shape_that_the_documentation_shows() {
+        let ns = Namespace::new("test", "a.b");
+        let copied = Copied { ns, epoch: 1, sequence: 7, cluster_time: ClusterTime::new(5, 6) };
+        let text = serde_json::to_string(&copied).unwrap();
+        assert_eq!(text, r#"{"ns":"test.a.b","epoch":1,"sequence":7,"clusterTime":"5.6"}"#);
+        assert_eq!(Copied::key("rs0", &copied.ns), "copied/rs0/test.a.b");
+    }
+
+    #[test]
+    fn a_repair_is_keyed_by_its_document() {
+        let text = r#"{"ns":"test.users","key":{"_id":{"$numberInt":"7"}},"epoch":0,"sequence":456}"#;
+        let mut repair: Repair = serde_json::from_str(text).unwrap();
+        let key = repair.key("rs0");
+        assert_eq!(key.len(), "repair/rs0/".len() + 64);
+        repair.sequence = 500;
+        assert_eq!(repair.key("rs0"), key);
+        repair.ns = Namespace::new("test", "other");
+        assert_ne!(repair.key("rs0"), key);
+    }
+
+    #[test]
+    fn a_request_needs_no_more_than_a_namespace() {
+        let request: Request = serde_json::from_str(r#"{"ns":"test.users","reconcile":false}"#).unwrap();
+        assert_eq!((request.state, request.has_ended()), (RequestState::Asked, false));
+        assert_eq!(
+            serde_json::to_string(&request).unwrap(),
+            r#"{"ns":"test.users","reconcile":false,"state":"asked","documents":0}"#
+        );
+    }
+}

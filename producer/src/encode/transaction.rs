@@ -1,0 +1,45 @@
+//! Places in the source's multi-document transactions (pure).
+//!
+//! All events of a transaction share one cluster time and come one after another, so one open transaction is all there is to
+//! remember. It is part of the position: whoever goes on amid a transaction goes on counting. Only carried events count.
+
+use std::fmt::Write as _;
+
+use common::{
+    event::ChangeEvent,
+    headers::Transaction,
+    position::OpenTransaction,
+    raw::{self, Element},
+};
+
+/// The place of `event` in its transaction as the header says it, `None` outside of one; `open` is the transaction of the
+/// event before it, and then of this one.
+///
+/// # Errors
+/// Malformed BSON in the session.
+pub(super) fn place(
+    event: &ChangeEvent<'_>,
+    open: &mut Option<OpenTransaction>,
+) -> Result<Option<String>, raw::Error> {
+    let Some(session) = session(event)? else {
+        *open = None;
+        return Ok(None);
+    };
+    let number = event.txn_number.unwrap_or_default();
+    let id = format!("{session}/{number}");
+    let events = open.take().filter(|open| open.id == id).map_or(0, |open| open.events);
+    *open = Some(OpenTransaction { id, events: events + 1 });
+    Ok(Some(Transaction { session: &session, number, index: events }.to_string()))
+}
+
+/// `lsid.id` in hex, where the event has a transaction number, too.
+fn session(event: &ChangeEvent<'_>) -> Result<Option<String>, raw::Error> {
+    let (Some(lsid), Some(_)) = (event.lsid, event.txn_number) else { return Ok(None) };
+    let id = lsid.get("id")?.as_ref().and_then(Element::as_uuid);
+    Ok(id.map(|id| {
+        id.iter().fold(String::with_capacity(32), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String does not fail");
+            text
+        })
+    }))
+}

@@ -1,0 +1,194 @@
+//! Snapshots that operators ask for: a namespace, or some of its documents.
+//!
+//! The request and its progress are one record of the control topic. Progress is written in the transaction of the documents
+//! that made it, so a crash repeats at most what was in flight. Guards: a request is of one collection; when that is dropped
+//! or renamed meanwhile, the request is refused and says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{
+    control::{Request, RequestState},
+    error::Result,
+};
+
+use super::{
+    Pump,
+    rounds::{Answer, Asker, At, Wanted, reread},
+};
+use crate::snapshot::{
+    Chunk, Outcome, Range, catalog,
+    keys::{Found, Looked},
+    resume_key,
+};
+
+/// Single documents that a round reads at most.
+const KEYS_PER_ROUND: usize = 500;
+
+/// The requests of the control topic, by their keys.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    open: BTreeMap<String, Request>,
+    /// Those that ended in this life: what was written of them on the way may still come back from the control topic.
+    ended: BTreeSet<String>,
+}
+
+impl Requests {
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+}
+
+impl Pump {
+    /// Takes up a request as the control topic has it, or drops one that was withdrawn.
+    pub(super) fn snapshot_asked(&mut self, key: String, value: Option<&[u8]>) {
+        let Some(value) = value else {
+            if self.requests.open.remove(&key).is_some() {
+                tracing::info!(key, "a snapshot was withdrawn");
+            }
+            return;
+        };
+        if self.requests.open.contains_key(&key) || self.requests.ended.contains(&key) {
+            return;
+        }
+        match serde_json::from_slice::<Request>(value) {
+            Ok(request) if request.has_ended() => {}
+            Ok(request) => {
+                tracing::info!(key, ns = %request.ns, documents = request.documents, "a snapshot was asked for");
+                self.requests.open.insert(key, request);
+            }
+            Err(error) => tracing::warn!(key, %error, "a request for a snapshot cannot be understood"),
+        }
+    }
+
+    /// One read each for the first requests.
+    pub(super) async fn wanted_requests(&mut self, most: usize) -> Result<Vec<(Asker, Wanted)>> {
+        let mut wanted = Vec::new();
+        let open: Vec<_> =
+            self.requests.open.iter().take(most).map(|(k, r)| (k.clone(), r.clone())).collect();
+        for (key, request) in open {
+            match self.next_of(&request).await? {
+                Ok((uuid, read)) => {
+                    self.requests.open.entry(key.clone()).and_modify(|request| request.uuid = Some(uuid));
+                    wanted.push((Asker::Request(key), read));
+                }
+                Err(why) => self.refuse(key, request, why)?,
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The next read of a request, with the UUID of its collection; or why there is none.
+    async fn next_of(
+        &self,
+        request: &Request,
+    ) -> Result<std::result::Result<(String, Wanted), &'static str>> {
+        if request.reconcile || request.filter.is_some() {
+            return Ok(Err("reconciling and filtered snapshots are not supported yet"));
+        }
+        let uuid = match self.collection_to_read(&request.ns).await? {
+            Ok(uuid) => uuid,
+            Err(why) => return Ok(Err(why)),
+        };
+        let text = catalog::uuid_text(uuid);
+        if request.uuid.as_ref().is_some_and(|before| *before != text) {
+            return Ok(Err("the collection was dropped or renamed meanwhile"));
+        }
+        let after = request.after.as_ref().map(|after| resume_key::parse(after.get())).transpose();
+        let keys = request.keys.iter().take(KEYS_PER_ROUND).map(|key| resume_key::parse(key.get()));
+        let (Ok(after), Ok(keys)) = (after, keys.collect::<Result<Vec<_>>>()) else {
+            return Ok(Err("a key cannot be understood"));
+        };
+        let query = self.query(&request.ns, uuid, Range::Behind(after));
+        Ok(Ok((text, if keys.is_empty() { Wanted::Chunk(query) } else { Wanted::Keys(query, keys) })))
+    }
+
+    pub(super) async fn request_read(&mut self, key: String, answer: Answer, at: &At<'_>) -> Result<()> {
+        let Some(request) = self.requests.open.get(&key).cloned() else { return Ok(()) };
+        match answer {
+            Answer::Chunk(Outcome::Read(chunk)) if at.is_settled(&request.ns) => {
+                self.request_chunk(key, request, &chunk, at).await
+            }
+            Answer::Keys(Looked::Read(found)) if at.is_settled(&request.ns) => {
+                self.request_keys(key, request, &found, at).await
+            }
+            _ => {
+                reread("gone");
+                Ok(())
+            }
+        }
+    }
+
+    async fn request_chunk(
+        &mut self,
+        key: String,
+        mut request: Request,
+        chunk: &Chunk,
+        at: &At<'_>,
+    ) -> Result<()> {
+        let Some(route) = self.route(&request.ns.db, &request.ns.coll, None).await? else { return Ok(()) };
+        let documents = chunk.documents()?;
+        for document in &documents {
+            self.encoder.snapshot(*document, at.time, &route)?;
+            request.documents += 1;
+            if self.encoder.bytes() >= self.most_bytes {
+                request.after = Some(resume_key::text(*document)?);
+                self.progress(&key, &mut request)?;
+                self.flush().await?;
+            }
+        }
+        if let Some(last) = documents.last() {
+            request.after = Some(resume_key::text(*last)?);
+        }
+        if !chunk.is_last {
+            return self.progress(&key, &mut request);
+        }
+        self.complete(&request.ns.clone())?;
+        self.end_request(key, request, RequestState::Done)
+    }
+
+    async fn request_keys(
+        &mut self,
+        key: String,
+        mut request: Request,
+        found: &[Found],
+        at: &At<'_>,
+    ) -> Result<()> {
+        for found in found {
+            self.put(&request.ns, found, at).await?;
+            request.keys.remove(0);
+            request.documents += 1;
+            if self.encoder.bytes() >= self.most_bytes && !request.keys.is_empty() {
+                self.progress(&key, &mut request)?;
+                self.flush().await?;
+            }
+        }
+        if request.keys.is_empty() {
+            return self.end_request(key, request, RequestState::Done);
+        }
+        self.progress(&key, &mut request)
+    }
+
+    fn progress(&mut self, key: &str, request: &mut Request) -> Result<()> {
+        request.state = RequestState::Copying;
+        self.encoder.announce(key.to_owned(), request)?;
+        self.requests.open.insert(key.to_owned(), request.clone());
+        Ok(())
+    }
+
+    fn refuse(&mut self, key: String, mut request: Request, why: &str) -> Result<()> {
+        tracing::warn!(key, ns = %request.ns, "a snapshot is refused: {why}");
+        request.reason = Some(why.to_owned());
+        self.end_request(key, request, RequestState::Refused)
+    }
+
+    fn end_request(&mut self, key: String, mut request: Request, state: RequestState) -> Result<()> {
+        request.state = state;
+        if state == RequestState::Done {
+            tracing::info!(key, ns = %request.ns, documents = request.documents, "the snapshot that was asked for is complete");
+        }
+        self.encoder.announce(key.clone(), &request)?;
+        self.requests.open.remove(&key);
+        self.requests.ended.insert(key);
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! Rounds: what is read at one cluster time that the stream has not passed.
+//!
+//! A round takes one cluster time Tc, reads chunks and single documents at it, and ends when the stream passes Tc: then what
+//! was read enters the log, in front of everything later. Reading goes on beside the stream; only when the stream arrives
+//! first does it wait. What could not be read is asked for again in a later round, at a later Tc: nothing of it has been
+//! published.
+//!
+//! Three parties ask: the first snapshot (`copying`), workers that miss a document (`repairs`), operators (`requests`). They
+//! share the round, and so its bytes: as many reads as `producer.snapshot.parallel` allows, one more for the snapshot.
+
+use common::{
+    cluster_time::ClusterTime,
+    config::types::Snapshot,
+    error::{Error, Kind, Result},
+    mongo::Version,
+    namespace::Namespace,
+    retry::Backoff,
+    telemetry::names,
+};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{MIB, Pump};
+use crate::{
+    snapshot::{self, Outcome, Query, keys, keys::Looked},
+    source::Source,
+};
+
+/// The rounds of one pump: at most one is under way.
+pub(super) struct Rounds {
+    open: Option<Round>,
+    /// Reads of one round.
+    pub(super) parallel: usize,
+    /// Bytes of one read.
+    pub(super) chunk_bytes: usize,
+    /// Whether the server takes a cluster time only inside transactions.
+    is_transactional: bool,
+    /// Whether the role allows writing a note to the oplog.
+    can_nudge: bool,
+    /// Waits after rounds whose reads failed.
+    backoff: Backoff,
+    not_before: Option<Instant>,
+}
+
+/// Reads at one cluster time.
+struct Round {
+    time: ClusterTime,
+    reads: JoinSet<(Asker, Result<Answer>)>,
+    /// Namespaces that were dropped or renamed since the round began: a name that was looked up may mean another collection.
+    touched: Vec<Namespace>,
+}
+
+/// Who asked for a read.
+pub(super) enum Asker {
+    /// The first snapshot: one of its copies, by index.
+    Copy(usize),
+    /// Workers: documents of one namespace, by the keys of their requests.
+    Repairs(Namespace, Vec<String>),
+    /// An operator, by the key of the request.
+    Request(String),
+}
+
+/// What is read.
+pub(super) enum Wanted {
+    /// Documents in `_id` order.
+    Chunk(Query),
+    /// Single documents, by raw BSON `{_id: …}`.
+    Keys(Query, Vec<Vec<u8>>),
+}
+
+/// What came of it.
+pub(super) enum Answer {
+    /// Of a chunk.
+    Chunk(Outcome),
+    /// Of single documents.
+    Keys(Looked),
+}
+
+/// What was read at `time`, as far as it can be used.
+pub(super) struct At<'a> {
+    /// Cluster time of the round.
+    pub(super) time: ClusterTime,
+    touched: &'a [Namespace],
+}
+
+impl At<'_> {
+    /// Whether `ns` has named the same collection since before the round's reads.
+    pub(super) fn is_settled(&self, ns: &Namespace) -> bool {
+        !self.touched.contains(ns)
+    }
+}
+
+impl Rounds {
+    pub(super) fn new(source: &Source, settings: &Snapshot) -> Self {
+        Self {
+            open: None,
+            parallel: usize::from(settings.parallel),
+            chunk_bytes: settings.chunk_mib as usize * MIB,
+            is_transactional: source.server.version < Version::new(5, 0, 0),
+            can_nudge: true,
+            backoff: Backoff::default(),
+            not_before: None,
+        }
+    }
+
+    /// The cluster time of the round under way.
+    pub(super) fn time(&self) -> Option<ClusterTime> {
+        Some(self.open.as_ref()?.time)
+    }
+
+    /// Notes that `ns` was dropped or renamed.
+    pub(super) fn touch(&mut self, ns: Namespace) {
+        if let Some(round) = &mut self.open {
+            round.touched.push(ns);
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        self.open.is_none() && self.not_before.is_none_or(|time| time <= Instant::now())
+    }
+
+    fn begin(&mut self, time: ClusterTime, wanted: Vec<(Asker, Wanted)>) {
+        let mut reads = JoinSet::new();
+        let is_transactional = self.is_transactional;
+        for (asker, wanted) in wanted {
+            reads.spawn(async move { (asker, read(wanted, time, is_transactional).await) });
+        }
+        self.open = Some(Round { time, reads, touched: Vec::new() });
+    }
+
+    /// Puts the next round off after a failure, longer each time.
+    fn rest_after(&mut self, failure: Option<&Error>) {
+        let Some(error) = failure else {
+            self.backoff.reset();
+            self.not_before = None;
+            return;
+        };
+        let wait = self.backoff.next().unwrap_or_default();
+        tracing::warn!(reason = error.chain(), ?wait, "a chunk could not be read and is read again");
+        self.not_before = Some(Instant::now() + wait);
+    }
+}
+
+async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bool) -> Result<Answer> {
+    match wanted {
+        Wanted::Chunk(query) => snapshot::read(&query, time, is_transactional).await.map(Answer::Chunk),
+        Wanted::Keys(query, keys) => keys::look(query, keys, time, is_transactional).await.map(Answer::Keys),
+    }
+}
+
+impl Pump {
+    /// Begins a round, unless one is under way, the last one failed just now, or nobody asks for anything.
+    pub(super) async fn begin_round(&mut self) -> Result<()> {
+        if !self.rounds.may_begin() {
+            return Ok(());
+        }
+        let wanted = self.wanted().await?;
+        self.set_pace();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        // Only now: names were looked up before this time, and everything encoded so far is at or before it.
+        let time = self.source.cluster_time().await?;
+        self.rounds.begin(time, wanted);
+        if self.rounds.can_nudge
+            && let Err(error) = self.source.nudge().await
+        {
+            self.rounds.can_nudge = error.kind != Kind::Misconfigured;
+            tracing::info!(
+                "the role does not allow appendOplogNote; on an idle source each round takes up to 10 s"
+            );
+        }
+        Ok(())
+    }
+
+    async fn wanted(&mut self) -> Result<Vec<(Asker, Wanted)>> {
+        let mut wanted = self.wanted_repairs().await?;
+        wanted.extend(self.wanted_requests(self.rounds.parallel.saturating_sub(wanted.len())).await?);
+        wanted.extend(self.wanted_copies(self.rounds.parallel.saturating_sub(wanted.len()).max(1))?);
+        Ok(wanted)
+    }
+
+    /// The stream is asked for news more often while something waits for it to advance.
+    pub(super) fn set_pace(&mut self) {
+        let is_waiting = self.copying.is_some() || !self.repairs.is_empty() || !self.requests.is_empty();
+        self.ends
+            .is_copying
+            .send_if_modified(|is_copying| std::mem::replace(is_copying, is_waiting) != is_waiting);
+    }
+
+    /// Puts what the round has read into the log, here, and ends the round.
+    pub(super) async fn weave_in(&mut self) -> Result<()> {
+        let Some(Round { time, mut reads, touched }) = self.rounds.open.take() else { return Ok(()) };
+        let at = At { time, touched: &touched };
+        let mut failure = None;
+        while let Some(read) = reads.join_next().await {
+            let (asker, answer) =
+                read.map_err(|error| Error::caused(Kind::Invariant, "reading a chunk panicked", error))?;
+            match answer {
+                Ok(Answer::Chunk(Outcome::TooOld) | Answer::Keys(Looked::TooOld)) => reread("too old"),
+                Ok(answer) => self.answered(asker, answer, &at).await?,
+                Err(error) if error.kind == Kind::Transient => {
+                    reread("transient");
+                    failure = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.rounds.rest_after(failure.as_ref());
+        self.end_snapshot().await?;
+        self.set_pace();
+        Ok(())
+    }
+
+    async fn answered(&mut self, asker: Asker, answer: Answer, at: &At<'_>) -> Result<()> {
+        match asker {
+            Asker::Copy(index) => self.copy_read(index, answer, at).await,
+            Asker::Repairs(ns, requests) => self.repairs_read(ns, requests, answer, at).await,
+            Asker::Request(key) => self.request_read(key, answer, at).await,
+        }
+    }
+}
+
+/// Counts what has to be read again.
+pub(super) fn reread(reason: &'static str) {
+    metrics::counter!(names::PRODUCER_SNAPSHOT_REREADS, "reason" => reason).increment(1);
+}

@@ -1,0 +1,1 @@
+"""What is done to the world, when, and how it is made good again."""

@@ -1,0 +1,163 @@
+"""The rounds: write and break, make good, wait until everything has arrived, compare everything."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any, Dict, List
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from stack.failure import Failure
+
+from chaos import checking, evidence, settling
+from chaos.checking import Checks
+from chaos.configuration import PIPELINE
+from chaos.faults import schedule
+from chaos.faults.conductor import Conductor
+from chaos.model import Window
+from chaos.options import Options
+from chaos.reading.claims import Claims
+from chaos.reading.topics import Topics
+from chaos.reading.truth import Truth
+from chaos.reading.watcher import Watcher
+from chaos.settling import Marked, Settling
+from chaos.verdict import Verdict
+from chaos.workload.namespaces import Namespace, databases
+from chaos.workload.requests import Requests
+from chaos.workload.authors import Workload
+from chaos.world import World
+
+# Slower than the longest fault: a write whose server is paused ends after that.
+WRITE_MILLIS = 15_000
+AUTHORS_END_SECONDS = 60.0
+# What looks on must find the next server sooner than what is looked at.
+CLIENT: Dict[str, Any] = {"heartbeatFrequencyMS": 1000, "connectTimeoutMS": 3000, "serverSelectionTimeoutMS": 10_000}
+
+
+class Story:
+    """One run."""
+
+    def __init__(self, world: World, options: Options, namespaces: List[Namespace]) -> None:
+        self._world, self._options, self._namespaces = world, options, namespaces
+        self._is_plain = options.mode == "plain"
+        uris = {side: world.stack.deployments[side].uri for side in ("source", "target")}
+        writing: MongoClient = MongoClient(uris["source"], w="majority", timeoutMS=WRITE_MILLIS, **CLIENT)
+        self._source, self._target = (MongoClient(uris[side], socketTimeoutMS=10_000, **CLIENT) for side in ("source", "target"))
+        self._workload = Workload(writing, namespaces, options.seed, options.rate)
+        names = databases(namespaces)
+        raw = [
+            MongoClient(uris[side], document_class=RawBSONDocument, socketTimeoutMS=10_000, **CLIENT)
+            for side in ("source", "target")
+        ]
+        self._truth = Truth(raw[0], names, self._now(self._source))
+        self._watcher = Watcher(raw[1], names, self._now(self._target), PIPELINE)
+        self._topics = Topics(world.brokers, PIPELINE)
+        self._claims = Claims(self._topics, self._target)
+        self._conductor = Conductor(world, self._claims.look)
+        self._requests = Requests(world.brokers, PIPELINE, options.seed)
+        self._marked = Marked(writing, namespaces)
+        self._settling = Settling(self._marked, self._truth, self._watcher, self._topics, world.pipeline.require_running)
+        self._checks = Checks(self._is_plain)
+        self.faults: "Counter[str]" = Counter()
+        self.total = Verdict()
+        self.rounds: List[Dict[str, Any]] = []
+
+    @staticmethod
+    def _now(client: MongoClient) -> Any:
+        return client.admin.command("ping")["operationTime"]
+
+    def begin(self) -> None:
+        """What exists before the pipeline; then the pipeline and all who look on."""
+        for one in self._namespaces:
+            if one.is_unique:
+                # Not unique at the target unless asked for: partitions do not wait for each other.
+                self._target[one.db][one.coll].create_index("u", unique=self._options.unique)
+        self._truth.tail.start()
+        self._watcher.tail.start()
+        self._workload.seed_documents()
+        self._workload.start()
+        self._world.start_parts()
+
+    def tell(self, say: Any) -> None:
+        """Round after round until all are done, time is up, or something is wrong."""
+        end = time.monotonic() + self._options.minutes * 60 if self._options.minutes else float("inf")
+        for number in range(1, self._options.rounds + 1):
+            if time.monotonic() > end:
+                break
+            self._round(number, say)
+            if not self.total.is_clean:
+                break
+        self._workload.stop()
+
+    def _round(self, number: int, say: Any) -> None:
+        began, options = time.monotonic(), self._options
+        faults = schedule.round_of(options.seed, number, options.only, options.round_seconds, self._is_plain)
+        told = len(self._conductor.deeds)
+        self._workload.go()
+        asked = self._requests.ask(number, self._namespaces, self._workload.ids) if options.requests and number > 1 else ""
+        self._conductor.carry_out(faults, options.round_seconds)
+        if not self._workload.pause(AUTHORS_END_SECONDS):
+            raise Failure("an author did not come to an end")
+        self._conductor.recover()
+        verdict, window = self._settle()
+        deeds = self._conductor.deeds[told:]
+        self.faults.update(one.kind for one in deeds)
+        self.total.include(verdict)
+        names = ", ".join(f"{one.kind} ({one.subject})" for one in deeds) or "no fault"
+        names += f"; asked for {asked}" if asked else ""
+        changes, records = sum(map(len, window.source.values())), len(window.records)
+        seconds = time.monotonic() - began
+        say(f"round {number:>3}  {seconds:5.1f} s  {changes} changes, {records} records; {names}: {verdict}")
+        self.rounds.append(
+            {
+                "number": number,
+                "seconds": round(seconds, 1),
+                "faults": [one.kind for one in deeds],
+                "changes": changes,
+                "records": records,
+                **verdict.counts,
+            }
+        )
+        if not verdict.is_clean:
+            self._tell_evidence(verdict, window, say)
+
+    def _settle(self) -> "tuple[Verdict, Window]":
+        verdict = Verdict()
+        for what in self._world.ended:
+            verdict.add("stuck", what)
+        self._world.ended.clear()
+        self._marked.write(next(self._workload.revs))
+        self._settling.source()
+        records = self._settling.topics(verdict)
+        self._settling.target(verdict)
+        is_broken = self._options.sabotage or not verdict.is_clean
+        seconds = settling.DISAGREE_SECONDS if is_broken else settling.AGREE_SECONDS
+        verdict.include(settling.agreement(self._source, self._target, self._namespaces, seconds))
+        self._claims.look("at the end of the round")
+        positions, committed = self._claims.take()
+        records += self._settling.rest(verdict, positions)
+        target, checkpoints = self._watcher.take()
+        claims = sorted([*checkpoints, *committed], key=lambda one: one.time)
+        window = Window(self._truth.take(), records, target, claims, positions, self._claims.since)
+        verdict.include(self._checks.check(window))
+        verdict.include(checking.dead_letters(self._topics.read_dead_letters(), self._is_plain))
+        return verdict, window
+
+    def _tell_evidence(self, verdict: Verdict, window: Window, say: Any) -> None:
+        for one in verdict.findings[:12]:
+            say(f"   {one.kind}: {one.what[:600]}")
+        file = evidence.keep(self._world.folder, verdict, window, self._conductor.deeds)
+        say(f"   evidence: {file}; logs of every process beside it")
+
+    @property
+    def writes(self) -> "Counter[str]":
+        """What was written."""
+        return self._workload.counts
+
+    def close(self) -> None:
+        """Ends what looks on."""
+        for tail in (self._truth.tail, self._watcher.tail):
+            tail.stop()
+            tail.join(timeout=15)
+        self._topics.close()

@@ -1,0 +1,229 @@
+"""Threads that write. Each owns some documents of every namespace, so that what it believes of them is mostly right."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from random import Random
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from pymongo import MongoClient, UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from chaos.workload import documents, operations
+from chaos.workload.namespaces import Namespace
+
+AUTHORS = 3
+LARGEST_BATCH = 8
+# Of a author's turns: several writes in one transaction over collections, a swap of unique values, the rest plain batches.
+TRANSACTIONS = 0.10
+PAUSES, LONGEST_PAUSE_SECONDS = 0.004, 2.0
+IDS_AT_LEAST = 3
+
+
+class Pool:
+    """The documents of one namespace that one author owns, and whether it believes that they are there; None: who knows."""
+
+    def __init__(self, namespace: Namespace, ids: List[Any], existing: "set[int]") -> None:
+        self.namespace = namespace
+        self.ids = ids
+        self.there: List[Optional[bool]] = [at in existing for at in range(len(ids))]
+
+
+class Author(threading.Thread):
+    """One thread; writes between `go` and `pause`."""
+
+    def __init__(self, client: MongoClient, pools: List[Pool], chance: Random, revs: Iterator[int], rate: float) -> None:
+        super().__init__(name="author", daemon=True)
+        self._client, self._pools, self._chance, self._revs = client, pools, chance, revs
+        self._seconds = LARGEST_BATCH / 2 / rate
+        self._may_write, self._idle, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self._idle.set()
+        self.counts: "Counter[str]" = Counter()
+
+    def go(self) -> None:
+        """From now on."""
+        self._idle.clear()
+        self._may_write.set()
+
+    def pause(self) -> None:
+        """No longer; what is under way is waited for by `wait_idle`."""
+        self._may_write.clear()
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Whether nothing is under way any more."""
+        return self._idle.wait(seconds)
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        self._stopping.set()
+        self._may_write.set()
+
+    def run(self) -> None:
+        """Turn after turn."""
+        while not self._stopping.is_set():
+            if not self._may_write.is_set():
+                self._idle.set()
+                self._may_write.wait()
+                continue
+            self._turn()
+            is_quiet = self._chance.random() < PAUSES
+            self._stopping.wait(
+                self._chance.uniform(0.5, LONGEST_PAUSE_SECONDS) if is_quiet else self._seconds * self._chance.uniform(0.5, 1.5)
+            )
+
+    def _turn(self) -> None:
+        pool = self._chance.choices(self._pools, [one.namespace.weight for one in self._pools])[0]
+        if pool.namespace.is_unique and self._chance.random() < 0.7:
+            self._swap(pool)
+        elif self._chance.random() < TRANSACTIONS:
+            self._transaction()
+        else:
+            writes, touched = self._writes(pool, self._chance.randint(1, LARGEST_BATCH))
+            self._carry_out([(pool, writes)], touched, None)
+
+    def _writes(self, pool: Pool, count: int) -> "Tuple[List[Any], List[Tuple[Pool, int, bool]]]":
+        writes, touched = [], []
+        there = dict(enumerate(pool.there))
+        for _ in range(count):
+            at = self._chance.randrange(len(pool.ids))
+            write, there[at] = self._write(pool, at, there[at])
+            writes.append(write)
+            touched.append((pool, at, bool(there[at])))
+        return writes, touched
+
+    def _write(self, pool: Pool, at: int, is_there: Optional[bool]) -> Tuple[Any, bool]:
+        key, rev = pool.ids[at], next(self._revs)
+        if is_there is None:
+            return operations.restoration(pool.namespace, key, rev, self._chance), True
+        if not is_there:
+            return operations.insertion(pool.namespace, key, rev, self._chance), True
+        return operations.change(pool.namespace, key, rev, self._chance)
+
+    def _transaction(self) -> None:
+        pools = self._chance.sample(self._pools, min(len(self._pools), self._chance.randint(2, 3)))
+        planned = [(pool, *self._writes(pool, self._chance.randint(1, 3))) for pool in pools]
+        touched = [one for _, _, some in planned for one in some]
+        writes = [(pool, some) for pool, some, _ in planned]
+        try:
+            with self._client.start_session() as session:
+                session.with_transaction(lambda inside: self._send(writes, inside))
+            self._believe(touched)
+            self.counts["transactions"] += 1
+        except PyMongoError:
+            self._doubt(touched)
+
+    def _swap(self, pool: Pool) -> None:
+        """Two documents exchange their unique values, in a transaction or in three writes."""
+        there = [at for at, is_there in enumerate(pool.there) if is_there]
+        if len(there) < IDS_AT_LEAST:
+            return
+        one, two = self._chance.sample(there, 2)
+        touched = [(pool, at, True) for at in (one, two)]
+        try:
+            found = {
+                held["_id"]: held["u"] for held in self._in(pool).find({"_id": {"$in": [pool.ids[one], pool.ids[two]]}}, {"u": 1})
+            }
+            values = found[pool.ids[one]], found[pool.ids[two]]
+        except (PyMongoError, KeyError):
+            self._doubt(touched)
+            return
+        parked = -next(self._revs)
+        steps = [(one, parked), (two, values[0]), (one, values[1])]
+        writes = [UpdateOne({"_id": pool.ids[at]}, {"$set": {"rev": next(self._revs), "u": u}}) for at, u in steps]
+        self.counts["swaps"] += 1
+        if self._chance.random() < 0.5:
+            self._carry_out([(pool, writes)], touched, None)
+            return
+        try:
+            with self._client.start_session() as session:
+                session.with_transaction(lambda inside: self._send([(pool, writes)], inside))
+        except PyMongoError:
+            self._doubt(touched)
+
+    def _carry_out(self, writes: Any, touched: Any, session: Any) -> None:
+        try:
+            self._send(writes, session)
+            self._believe(touched)
+        except PyMongoError:
+            self._doubt(touched)
+
+    def _send(self, writes: "List[Tuple[Pool, List[Any]]]", session: Any) -> None:
+        for pool, some in writes:
+            self._in(pool).bulk_write(some, ordered=True, session=session)
+            self.counts["writes"] += len(some)
+
+    def _in(self, pool: Pool) -> "Collection[Any]":
+        return self._client[pool.namespace.db][pool.namespace.coll]
+
+    def _believe(self, touched: "List[Tuple[Pool, int, bool]]") -> None:
+        for pool, at, is_there in touched:
+            pool.there[at] = is_there
+
+    def _doubt(self, touched: "List[Tuple[Pool, int, bool]]") -> None:
+        self.counts["doubts"] += 1
+        for pool, at, _ in touched:
+            pool.there[at] = None
+
+
+class Workload:
+    """All authors over all namespaces."""
+
+    def __init__(self, client: MongoClient, namespaces: List[Namespace], seed: int, rate: float) -> None:
+        self._client, self._namespaces, self._seed = client, namespaces, seed
+        self.revs = itertools.count(1)
+        chance = Random(f"ids {seed}")
+        self.ids: Dict[str, List[Any]] = {
+            one.name: documents.mixed_ids(one.most, chance) if one.has_mixed_ids else documents.numbered_ids(one.most)
+            for one in namespaces
+        }
+        self.authors = [
+            Author(client, self._pools(number), Random(f"author {number} {seed}"), self.revs, rate / AUTHORS)
+            for number in range(AUTHORS)
+        ]
+
+    def _pools(self, author: int) -> List[Pool]:
+        pools = []
+        for one in self._namespaces:
+            own = range(author, one.most, AUTHORS)
+            existing = {at for at, number in enumerate(own) if number < one.existing}
+            pools.append(Pool(one, [self.ids[one.name][number] for number in own], existing))
+        return pools
+
+    def seed_documents(self) -> None:
+        """What exists before the pipeline starts."""
+        chance = Random(f"existing {self._seed}")
+        for one in self._namespaces:
+            collection = self._client[one.db][one.coll]
+            if one.is_unique:
+                collection.create_index("u", unique=True)
+            ids = self.ids[one.name][: one.existing]
+            collection.bulk_write([operations.insertion(one, key, next(self.revs), chance) for key in ids])
+
+    def start(self) -> None:
+        """Starts the threads; they write between `go` and `pause`."""
+        for author in self.authors:
+            author.start()
+
+    def go(self) -> None:
+        """All write."""
+        for author in self.authors:
+            author.go()
+
+    def pause(self, seconds: float) -> bool:
+        """None writes any more; False when one did not come to an end in time."""
+        for author in self.authors:
+            author.pause()
+        return all(author.wait_idle(seconds) for author in self.authors)
+
+    def stop(self) -> None:
+        """Ends the threads."""
+        for author in self.authors:
+            author.stop()
+
+    @property
+    def counts(self) -> "Counter[str]":
+        """What was written, by kind."""
+        return sum((author.counts for author in self.authors), Counter())

@@ -1,0 +1,137 @@
+//! What is done about lessons that need nobody but the target; the others are tried against real services.
+
+use bson::{Document, doc};
+use common::{config::Config, telemetry::health::Health, topics::Topics};
+
+use crate::{
+    apply::Apply,
+    batch::{Batches, Exact},
+    checkpoint::{Known, Store},
+    consume::{
+        intake::{Limit, Partition, Room, Settled, Start, Taken},
+        record::Record,
+        shared::Shared,
+    },
+    control::Control,
+    dead_letter::DeadLetters,
+    plan::{Limits, code},
+    sink::{
+        Sink,
+        script::Script,
+        target::{Trouble, Unfinished},
+    },
+};
+use common::error::{Error, Kind};
+
+fn config() -> Config {
+    let config = serde_json::json!({"pipeline": "p", "kafka": {"brokers": "127.0.0.1:9"}});
+    serde_json::from_value(config).unwrap()
+}
+
+fn batches(script: &Script) -> Batches<Script> {
+    let (config, health) = (config(), Health::new(&[]));
+    let condition = || health.condition("target");
+    let sink = Sink::new(script.clone(), Limits::default(), condition());
+    let letters = DeadLetters::new(&config, &Topics::new("", "p"), condition());
+    let control = Control::new(config.kafka.clone(), "oplogue.p.control".to_owned(), true);
+    let exact = Exact::new(&config, Store::new(script.clone(), "p"), control, [condition(), condition()]);
+    Batches::new(&config, sink, letters, Some(exact)).unwrap()
+}
+
+/// Three inserts at the offsets 10 to 12.
+fn taken() -> Vec<Taken> {
+    let shared = Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 });
+    let partition = Partition { topic: "t".into(), number: 0 };
+    let known = Known { offset: 10, ..Known::default() };
+    let start = Start { partition, at: 10, committed: None, anchor: None, known };
+    let lane = shared.intake().assign(start);
+    let record = |offset: i64| {
+        let event = doc! {"_id": {}, "operationType": "insert", "ns": {"db": "db", "coll": "coll"},
+        "documentKey": {"_id": offset}, "fullDocument": {"_id": offset}};
+        let sequence = format!("rs0/1/{offset}");
+        let headers = [("v", "1"), ("format", "bson"), ("seq", &*sequence)];
+        let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
+        Record::new(offset, None, None, Some(&event.to_vec().unwrap()), headers)
+    };
+    shared.intake().push(lane, &mut (10..13).map(record).collect()).unwrap();
+    shared.take(Limit { records: 100, bytes: 1 << 20 })
+}
+
+fn stored(offset: i64) -> Document {
+    doc! {"_id": {"topic": "t", "partition": 0}, "offset": offset,
+    "sequences": {"rs0": {"epoch": 1, "sequence": offset - 1}}, "anchor": format!("rs0/1/{}", offset - 1)}
+}
+
+async fn applied(script: &Script) -> (Option<Settled>, Option<Error>) {
+    let mut outcome = batches(script).apply(taken()).await;
+    (outcome.settled.pop(), outcome.failure)
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_commit_whose_answer_was_lost_is_not_done_again() {
+    let script = Script::replies([Ok(doc! {"n": 1}), Ok(doc! {"n": 3}), Ok(doc! {"n": 0})]);
+    let gone = Unfinished::Gone(Error::new(Kind::Transient, "elected"));
+    script.commits.lock().unwrap().push_back(gone);
+    script.holds("p", [stored(13)]);
+    let (settled, failure) = applied(&script).await;
+    let settled = settled.unwrap();
+    assert!(failure.is_none());
+    assert_eq!((settled.head, settled.known.offset, settled.rest.len()), (Some(13), 13, 0));
+    let wanted = [
+        "create db.coll",
+        "begin",
+        "move 10>13",
+        "insert 10 11 12",
+        "commit",
+        "begin",
+        "move 10>13",
+        "abort",
+        "find p",
+        "find p.keys",
+    ];
+    assert_eq!(script.sent(), wanted);
+}
+
+#[tokio::test]
+async fn what_another_owner_has_passed_is_left_out() {
+    let script = Script::replies([Ok(doc! {"n": 0})]);
+    script.holds("p", [stored(12)]);
+    let (settled, failure) = applied(&script).await;
+    assert!(failure.is_none());
+    assert_eq!(settled.unwrap().head, Some(13));
+    assert_eq!(script.sent()[6..], ["begin", "move 12>13", "insert 12", "commit"]);
+}
+
+#[tokio::test]
+async fn document_that_went_back_or_is_gone_begins_everything_anew() {
+    for there in [vec![stored(9)], vec![]] {
+        let script = Script::replies([Ok(doc! {"n": 0})]);
+        script.holds("p", there);
+        let (settled, failure) = applied(&script).await;
+        assert_eq!(failure.unwrap().kind, Kind::Fenced);
+        let settled = settled.unwrap();
+        assert_eq!((settled.head, settled.rest.len()), (None, 3));
+    }
+}
+
+#[tokio::test]
+async fn insert_of_what_is_there_is_redone_with_upserts() {
+    let exists =
+        doc! {"n": 0, "writeErrors": [{"index": 1, "code": code::DUPLICATE_KEY, "keyPattern": {"_id": 1}}]};
+    let script = Script::replies([Ok(doc! {"n": 1}), Ok(exists)]);
+    let (settled, failure) = applied(&script).await;
+    assert!(failure.is_none());
+    assert_eq!(settled.unwrap().known.offset, 13);
+    assert_eq!(script.sent()[4..], ["abort", "begin", "move 10>13", "update 10 11 12", "commit"]);
+}
+
+#[tokio::test]
+async fn command_that_is_refused_whole_is_tried_with_half_the_records_then_with_more() {
+    let fault = crate::plan::Fault::new(code::BSON_OBJECT_TOO_LARGE, None);
+    let script = Script::replies([Ok(doc! {"n": 1}), Err(Trouble::Refused(fault))]);
+    let (settled, _) = applied(&script).await;
+    assert_eq!(settled.unwrap().known.offset, 13);
+    let wanted =
+        ["begin", "move 10>11", "insert 10", "commit", "begin", "move 11>13", "insert 11 12", "commit"];
+    assert_eq!(script.sent()[5..], wanted);
+}

@@ -1,0 +1,49 @@
+//! The target's word on where partitions stand, for the thread that reads Kafka.
+//!
+//! That thread blocks, the target's driver does not: here the one waits for the other.
+
+use std::collections::BTreeMap;
+
+use common::error::Result;
+use tokio::runtime::Handle;
+
+use super::intake::Partition;
+use crate::{
+    checkpoint::{Store, Stored},
+    control::Control,
+    sink::Deployment,
+};
+
+/// Asks the target, and the source for what is missing there.
+pub struct Authority {
+    /// The pipeline's collections.
+    pub store: Store<Deployment>,
+    /// Where repairs are asked for.
+    pub control: Control,
+    /// Where the target's driver runs.
+    pub runtime: Handle,
+}
+
+impl Authority {
+    /// The documents that there are of these partitions' topics, of all their partitions.
+    pub(super) fn look<'p>(
+        &self,
+        partitions: impl Iterator<Item = &'p Partition>,
+    ) -> Result<BTreeMap<Partition, Stored>> {
+        let mut topics: Vec<_> = partitions.map(|partition| &*partition.topic).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        self.runtime.block_on(self.store.read(&topics))
+    }
+
+    /// Takes partitions over, and asks again for the repairs that have not come.
+    pub(super) fn take_over(&self, starts: &[(Partition, i64)]) -> Result<BTreeMap<Partition, Stored>> {
+        self.runtime.block_on(async {
+            let mut stored = self.store.take_over(starts).await?;
+            stored.retain(|partition, _| starts.iter().any(|(start, _)| start == partition));
+            let repairs: Vec<_> = stored.values().flat_map(|stored| stored.repairs.clone()).collect();
+            self.control.ask_for(&repairs).await?;
+            Ok(stored)
+        })
+    }
+}

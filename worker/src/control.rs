@@ -1,0 +1,249 @@
+//! The control topic as the worker uses it: what the producer says was copied, and the repairs that are asked for.
+//!
+//! The copy of a namespace ends at a place of its slice's sequence. A delta behind that place finds its document at the target, or
+//! something is wrong there and the document is fetched anew; before it, and where nothing was copied, finding none is normal. To tell the
+//! two apart the topic has to be read to its end first, for the copy's end may just have been written.
+//!
+//! Keys and shapes of the records are [`common::control`]'s.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use common::{
+    codec::encode,
+    config::types::Kafka,
+    control::{self as records, COPIED_PREFIX, Copied},
+    error::{Error, Kind, Result},
+    headers::Sequence,
+    kafka::{self, admin::REQUEST_TIMEOUT},
+    namespace::Namespace,
+    raw::Document,
+};
+use futures_util::future::try_join_all;
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer as _},
+    producer::{FutureProducer, FutureRecord},
+};
+use serde_json::value::RawValue;
+use tokio::{sync::watch, time::timeout};
+
+use crate::checkpoint::Repair;
+
+/// How long the follower may take to reach the end of the topic.
+const CATCH_UP: Duration = Duration::from_secs(10);
+/// How long a request may take to be acknowledged.
+const DELIVERY: &str = "10000";
+
+/// What is known from the control topic. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kafka: Kafka,
+    topic: String,
+    copied: Mutex<HashMap<(String, Namespace), Copied>>,
+    is_followed: bool,
+    /// The offset up to which the topic was read.
+    read: watch::Sender<i64>,
+    looks: OnceLock<Arc<BaseConsumer<kafka::Context>>>,
+    asks: OnceLock<FutureProducer<kafka::Context>>,
+}
+
+impl Control {
+    /// Nothing is known yet. Where the topic is not followed, nothing ever is.
+    #[must_use]
+    pub fn new(kafka: Kafka, topic: String, is_followed: bool) -> Self {
+        let (copied, read) = (Mutex::default(), watch::Sender::new(0));
+        let (looks, asks) = (OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { kafka, topic, copied, is_followed, read, looks, asks }) }
+    }
+
+    /// Whether somebody reads the topic.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.inner.is_followed
+    }
+
+    /// Takes note of a record whose key begins with [`COPIED_PREFIX`].
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be read.
+    pub fn note(&self, key: &str, value: Option<&[u8]>) -> Result<()> {
+        let place = key.strip_prefix(COPIED_PREFIX).and_then(|place| place.split_once('/'));
+        let Some((slice, Ok(ns))) = place.map(|(slice, ns)| (slice, ns.parse::<Namespace>())) else {
+            return Err(Error::new(Kind::Invariant, format!("the control topic has an odd key: {key}")));
+        };
+        let place = (slice.to_owned(), ns);
+        let Some(value) = value else {
+            self.copied().remove(&place);
+            return Ok(());
+        };
+        let copied = serde_json::from_slice(value).map_err(|error| {
+            Error::caused(Kind::Invariant, format!("the control topic's {key} cannot be read"), error)
+        })?;
+        self.copied().insert(place, copied);
+        Ok(())
+    }
+
+    /// The topic was read up to this offset.
+    pub fn reached(&self, offset: i64) {
+        self.inner.read.send_if_modified(|read| std::mem::replace(read, offset) != offset);
+    }
+
+    /// Whether a delta at this place finds its document at the target, as far as the topic was read.
+    #[must_use]
+    pub fn is_copied(&self, at: &Sequence<'_>, ns: &Namespace) -> bool {
+        let copied = self.copied();
+        let copied = copied.get(&(at.slice.to_owned(), ns.clone()));
+        copied.is_some_and(|copied| copied.epoch == at.epoch && copied.sequence < at.number)
+    }
+
+    /// Waits until the topic is read to the end that it has now.
+    ///
+    /// # Errors
+    /// Transient when it takes too long.
+    pub async fn catch_up(&self) -> Result<()> {
+        let (consumer, topic) = (self.looks()?, self.inner.topic.clone());
+        let end = tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, 0, REQUEST_TIMEOUT))
+            .await
+            .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?;
+        let what = || format!("cannot read {} to its end", self.inner.topic);
+        let (_, end) = end.map_err(|error| kafka::failed(what(), error))?;
+        let mut read = self.inner.read.subscribe();
+        match timeout(CATCH_UP, read.wait_for(|read| *read >= end)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Error::new(Kind::Transient, what())),
+        }
+    }
+
+    /// Asks the producer for documents and waits until the requests are durable.
+    ///
+    /// # Errors
+    /// Transient when Kafka does not take them.
+    pub async fn ask_for(&self, repairs: &[Repair]) -> Result<()> {
+        if repairs.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(
+            documents = repairs.len(),
+            "documents are missing at the target or differ; they are asked for anew"
+        );
+        let requests = repairs.iter().map(request).collect::<Result<Vec<_>>>()?;
+        let producer = self.asks()?;
+        let sent = requests.iter().map(async |(key, value)| {
+            let record = FutureRecord::to(&self.inner.topic).partition(0).key(key).payload(value);
+            producer.send(record, REQUEST_TIMEOUT).await.map_err(|(error, _)| error)
+        });
+        try_join_all(sent)
+            .await
+            .map(drop)
+            .map_err(|error| kafka::failed("a repair could not be asked for", error))
+    }
+
+    fn looks(&self) -> Result<Arc<BaseConsumer<kafka::Context>>> {
+        if let Some(consumer) = self.inner.looks.get() {
+            return Ok(consumer.clone());
+        }
+        let mut settings = kafka::client_config(&self.inner.kafka, "oplogue-worker-control");
+        // The end that counts is behind what is not committed yet.
+        settings.set("isolation.level", "read_uncommitted");
+        let built = settings.create_with_context(kafka::Context);
+        let built = built.map_err(|error| kafka::failed("cannot build a Kafka consumer", error))?;
+        Ok(self.inner.looks.get_or_init(|| Arc::new(built)).clone())
+    }
+
+    fn asks(&self) -> Result<&FutureProducer<kafka::Context>> {
+        if let Some(producer) = self.inner.asks.get() {
+            return Ok(producer);
+        }
+        let mut settings = kafka::client_config(&self.inner.kafka, "oplogue-worker-control");
+        settings.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", DELIVERY);
+        let built = settings.create_with_context(kafka::Context);
+        let built = built.map_err(|error| kafka::failed("cannot build the producer of requests", error))?;
+        Ok(self.inner.asks.get_or_init(|| built))
+    }
+
+    fn copied(&self) -> MutexGuard<'_, HashMap<(String, Namespace), Copied>> {
+        self.inner.copied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn request(repair: &Repair) -> Result<(String, String)> {
+    let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
+    let key = RawValue::from_string(text(&repair.key)?).map_err(unfit)?;
+    let origin = &repair.origin;
+    let request =
+        records::Repair { ns: repair.ns.clone(), key, epoch: origin.epoch, sequence: origin.number };
+    Ok((request.key(&origin.slice), serde_json::to_string(&request).map_err(unfit)?))
+}
+
+/// `{"_id": …}` as canonical Extended JSON, or `{"bson": "<hex>"}` of the same where that is not exact.
+fn text(key: &[u8]) -> Result<String> {
+    let unfit = |error| Error::caused(Kind::Invariant, "a document's key is damaged", error);
+    let document = Document::new(key).map_err(unfit)?;
+    let mut text = Vec::new();
+    match encode::document(document, &mut text).map(|()| String::from_utf8(text)) {
+        Ok(Ok(text)) => Ok(text),
+        _ => Ok(format!(r#"{{"bson":"{}"}}"#, hex(key))),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a String does not fail");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::checkpoint::Origin;
+
+    fn control() -> Control {
+        let kafka = serde_json::from_value(serde_json::json!({"brokers": "127.0.0.1:9"})).unwrap();
+        Control::new(kafka, "oplogue.p.control".to_owned(), true)
+    }
+
+    #[test]
+    fn only_what_stands_behind_the_copys_end_in_its_epoch_was_copied() {
+        let (control, ns) = (control(), Namespace::new("db", "a.b"));
+        let at = |epoch, number| control.is_copied(&Sequence { slice: "rs0", epoch, number }, &ns);
+        assert!(!at(1, 100));
+        let value = br#"{"ns":"db.a.b","epoch":1,"sequence":50,"clusterTime":"7.1"}"#;
+        control.note("copied/rs0/db.a.b", Some(value)).unwrap();
+        assert!(at(1, 51) && !at(1, 50) && !at(0, 51) && !at(2, 51));
+        assert!(!control.is_copied(&Sequence { slice: "rs1", epoch: 1, number: 51 }, &ns));
+        control.note("copied/rs0/db.a.b", None).unwrap();
+        assert!(!at(1, 51));
+        assert!(control.note("copied/rs0", None).is_err());
+    }
+
+    #[test]
+    fn request_names_the_document_and_the_record() {
+        let origin = Origin { slice: "rs0".to_owned(), epoch: 0, number: 456 };
+        let key = doc! {"_id": 5}.to_vec().unwrap();
+        let (key, value) = request(&Repair { ns: Namespace::new("db", "coll"), key, origin }).unwrap();
+        assert_eq!(value, r#"{"ns":"db.coll","key":{"_id":{"$numberInt":"5"}},"epoch":0,"sequence":456}"#);
+        let digest = key.strip_prefix("repair/rs0/").unwrap();
+        let wanted = Sha256::digest(b"db.coll\0{\"_id\":{\"$numberInt\":\"5\"}}");
+        assert_eq!(digest, hex(&wanted));
+    }
+
+    #[test]
+    fn key_without_an_exact_text_is_asked_for_by_its_bytes() {
+        // Of a NaN with a payload no text gives the same bytes back.
+        let key = doc! {"_id": f64::from_bits(0x7ff8_0000_0000_0001)}.to_vec().unwrap();
+        assert_eq!(text(&key).unwrap(), format!(r#"{{"bson":"{}"}}"#, hex(&key)));
+    }
+}

@@ -1,0 +1,222 @@
+//! The target as it is: a MongoDB deployment behind the driver.
+//!
+//! Sessions for transactions are made at the start and kept: their ids stand in the documents of the partitions that this worker
+//! owns, so that the next owner can end what a dead worker left open.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bson::{Bson, RawDocumentBuf, doc};
+use common::{
+    error::{Error, Kind},
+    mongo::{self, Reason},
+    namespace::Namespace,
+};
+use futures_util::TryStreamExt as _;
+use mongodb::{
+    Client, ClientSession,
+    error::{Error as DriverError, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    options::{Acknowledgment, ReadConcern, TransactionOptions, WriteConcern},
+};
+use tokio::time::timeout;
+
+use super::target::{Found, Target, Transaction, Trouble, Unfinished, size, trouble};
+
+/// `NamespaceExists`.
+const EXISTS: i32 = 48;
+/// How long an abort is waited for; the server ends by itself what nobody goes on with.
+const ABORT_WITHIN: Duration = Duration::from_secs(2);
+
+/// A client and its sessions. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    client: Client,
+    sessions: Arc<Sessions>,
+}
+
+#[derive(Debug)]
+struct Sessions {
+    idle: Mutex<Vec<ClientSession>>,
+    ids: Vec<Bson>,
+}
+
+/// A session in a transaction; it goes back to the others when dropped, whatever state it is in.
+#[derive(Debug)]
+pub struct Open {
+    client: Client,
+    session: Option<ClientSession>,
+    home: Arc<Sessions>,
+}
+
+impl Deployment {
+    /// A deployment that is written to without transactions.
+    #[must_use]
+    pub fn plain(client: Client) -> Self {
+        Self { client, sessions: Arc::new(Sessions { idle: Mutex::default(), ids: Vec::new() }) }
+    }
+
+    /// A deployment with `most` sessions for transactions.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub async fn with_sessions(client: Client, most: usize) -> Result<Self, DriverError> {
+        let mut sessions = Vec::with_capacity(most);
+        for _ in 0..most {
+            sessions.push(client.start_session().causal_consistency(false).await?);
+        }
+        let ids = sessions.iter().filter_map(|session| session.id().get("id").cloned()).collect();
+        Ok(Self { client, sessions: Arc::new(Sessions { idle: Mutex::new(sessions), ids }) })
+    }
+}
+
+impl Sessions {
+    fn take(&self) -> Option<ClientSession> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.session.take());
+    }
+}
+
+impl Open {
+    fn session(&mut self) -> &mut ClientSession {
+        self.session.as_mut().expect("it has its session until it is dropped")
+    }
+}
+
+impl Target for Deployment {
+    type Transaction = Open;
+
+    async fn write(&self, ns: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
+        let reply = self.client.database(&ns.db).run_raw_command(command).await;
+        encoded(&reply.map_err(|error| trouble(ns, &error))?)
+    }
+
+    async fn find(&self, ns: &Namespace, command: RawDocumentBuf, budget: usize) -> Result<Found, Trouble> {
+        let failed = |error| trouble(ns, &error);
+        let cursor = self.client.database(&ns.db).run_raw_cursor_command(command).await.map_err(failed)?;
+        let mut cursor = cursor.with_type::<RawDocumentBuf>();
+        let mut found = Reading::new(budget);
+        while let Some(document) = cursor.try_next().await.map_err(failed)? {
+            if found.is_enough(document) {
+                return Ok(found.cut());
+            }
+        }
+        Ok(found.whole())
+    }
+
+    async fn create(&self, ns: &Namespace) -> Result<(), Trouble> {
+        match self.client.database(&ns.db).run_command(doc! {"create": &ns.coll}).await {
+            Err(error) if mongo::code(&error) != Some(EXISTS) => Err(trouble(ns, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn begin(&self) -> Result<Open, Trouble> {
+        let failed = |error: DriverError| {
+            Trouble::Failed(mongo::failed("cannot begin a transaction at the target", error))
+        };
+        let mut session = match self.sessions.take() {
+            Some(session) => session,
+            None => self.client.start_session().causal_consistency(false).await.map_err(failed)?,
+        };
+        // One that was dropped amid a transaction is still in it; in any other state this is refused without asking anybody.
+        drop(timeout(ABORT_WITHIN, session.abort_transaction()).await);
+        let mut open =
+            Open { client: self.client.clone(), session: Some(session), home: self.sessions.clone() };
+        // What is read was committed by whomever, and is not rolled back once this commit has its majority.
+        let options = TransactionOptions::builder()
+            .read_concern(ReadConcern::local())
+            .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).build())
+            .build();
+        open.session().start_transaction().with_options(options).await.map_err(failed)?;
+        Ok(open)
+    }
+
+    fn sessions(&self) -> Vec<Bson> {
+        self.sessions.ids.clone()
+    }
+}
+
+impl Transaction for Open {
+    async fn write(&mut self, ns: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
+        let database = self.client.database(&ns.db);
+        let reply = database.run_raw_command(command).session(self.session()).await;
+        encoded(&reply.map_err(|error| trouble(ns, &error))?)
+    }
+
+    async fn find(
+        &mut self,
+        ns: &Namespace,
+        command: RawDocumentBuf,
+        budget: usize,
+    ) -> Result<Found, Trouble> {
+        let failed = |error| trouble(ns, &error);
+        let database = self.client.database(&ns.db);
+        let session = self.session();
+        let cursor = database.run_raw_cursor_command(command).session(&mut *session).await.map_err(failed)?;
+        let mut cursor = cursor.with_type::<RawDocumentBuf>();
+        let mut found = Reading::new(budget);
+        while let Some(document) = cursor.next(session).await {
+            if found.is_enough(document.map_err(failed)?) {
+                return Ok(found.cut());
+            }
+        }
+        Ok(found.whole())
+    }
+
+    async fn commit(&mut self) -> Result<(), Unfinished> {
+        let Err(error) = self.session().commit_transaction().await else { return Ok(()) };
+        let is_unknown = error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT);
+        let is_transient = error.contains_label(TRANSIENT_TRANSACTION_ERROR);
+        let error =
+            Error::caused(Kind::Transient, "the target did not confirm the transaction", Reason::of(&error));
+        if is_unknown && !is_transient {
+            Err(Unfinished::Unknown(error))
+        } else {
+            Err(Unfinished::Gone(error))
+        }
+    }
+
+    async fn abort(&mut self) {
+        drop(timeout(ABORT_WITHIN, self.session().abort_transaction()).await);
+    }
+}
+
+/// Documents on their way out of a cursor.
+struct Reading {
+    documents: Vec<RawDocumentBuf>,
+    left: usize,
+}
+
+impl Reading {
+    const fn new(budget: usize) -> Self {
+        Self { documents: Vec::new(), left: budget }
+    }
+
+    fn is_enough(&mut self, document: RawDocumentBuf) -> bool {
+        self.left = self.left.saturating_sub(size(&document));
+        self.documents.push(document);
+        self.left == 0
+    }
+
+    fn cut(self) -> Found {
+        Found { documents: self.documents, is_complete: false }
+    }
+
+    fn whole(self) -> Found {
+        Found { documents: self.documents, is_complete: true }
+    }
+}
+
+fn encoded(reply: &bson::Document) -> Result<Vec<u8>, Trouble> {
+    reply.to_vec().map_err(|error| {
+        Trouble::Failed(Error::caused(Kind::Invariant, "a reply does not encode again", error))
+    })
+}
