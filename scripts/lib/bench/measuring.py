@@ -12,10 +12,7 @@ from bench.cases import SYSTEMS, WORKLOADS, Workload
 from bench.options import Options
 from bench.results import Case
 from bench.systems import Run
-from bench.usage import Usage
 from bench.world import World
-
-Measured = "tuple[float, Dict[str, Usage]]"
 
 
 def all_of(options: Options) -> None:

@@ -12,7 +12,7 @@ from typing import Dict, List, Optional
 from stack import paths, versions
 from stack.failure import say
 
-from bench.cases import SYSTEMS, WORKLOADS
+from bench.cases import QUICK_DIVISOR, SYSTEMS, WORKLOADS
 from bench.options import Options
 
 FOLDER = paths.CHECKOUT / "bench" / "results"
@@ -32,7 +32,7 @@ class Case:
 
 def write(cases: List[Case], options: Options) -> None:
     """Prints the table; a whole run also replaces the committed results."""
-    document = {"machine": machine(), "cases": [asdict(case) for case in cases], "ratios": ratios(cases)}
+    document = {"machine": machine(), "quick": options.quick, "cases": [asdict(case) for case in cases], "ratios": ratios(cases)}
     text = markdown(document)
     say(text)
     if options.json:
@@ -86,6 +86,8 @@ def markdown(document: Dict) -> str:
         "|---|---|---:|---|---|",
     ]
     about = {one.name: one.about for one in WORKLOADS}
+    if document["quick"]:
+        lines.insert(2, f"A quick run: a {QUICK_DIVISOR}th of the documents, once each. Starting up weighs most in it; compare nothing.\n")
     for case in document["cases"]:
         cpu = ", ".join(f"{name} {value:.1f}" for name, value in case["cpu_s_per_million"].items())
         services = ("source mongod", "target mongod", "broker")
