@@ -1,0 +1,41 @@
+//! Write commands as raw BSON: what the driver would build, without a copy through its types.
+
+use anyhow::{Result, ensure};
+use bson::{Document, RawArrayBuf, RawDocumentBuf, doc, raw::cstr, rawdoc};
+use mongodb::Database;
+
+/// Statements of one command.
+pub(crate) const MOST: usize = 1000;
+
+/// `{insert: coll, documents: […]}`.
+pub(crate) fn insert(coll: &str, documents: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
+    let mut list = RawArrayBuf::new();
+    documents.into_iter().for_each(|document| list.push(document));
+    let mut command = rawdoc! {"insert": coll, "ordered": false};
+    command.append(cstr!("documents"), list);
+    command.append(cstr!("writeConcern"), rawdoc! {"w": "majority"});
+    command
+}
+
+/// `{update: coll, updates: […]}`.
+pub(crate) fn update(coll: &str, updates: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
+    let mut list = RawArrayBuf::new();
+    updates.into_iter().for_each(|update| list.push(update));
+    let mut command = rawdoc! {"update": coll, "ordered": false};
+    command.append(cstr!("updates"), list);
+    command.append(cstr!("writeConcern"), rawdoc! {"w": "majority"});
+    command
+}
+
+/// Sends it and sees to it that every statement was carried out.
+pub(crate) async fn send(database: &Database, command: RawDocumentBuf) -> Result<()> {
+    let reply: Document = database.run_raw_command(command).await?;
+    ensure!(!reply.contains_key("writeErrors"), "a write was refused: {reply}");
+    Ok(())
+}
+
+/// Documents that a collection is said to hold.
+pub(crate) async fn count(database: &Database, coll: &str) -> Result<i64> {
+    let reply = database.run_command(doc! {"count": coll}).await?;
+    Ok(reply.get_i32("n").map(i64::from).or_else(|_| reply.get_i64("n"))?)
+}

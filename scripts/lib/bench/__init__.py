@@ -1,0 +1,1 @@
+"""Measures on real services, side by side: what Oplogue does, and what is possible with the same reads and writes."""

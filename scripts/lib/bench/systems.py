@@ -1,0 +1,165 @@
+"""The systems that are measured: each carries a workload from the source and says when it is done."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Callable, Dict, Optional
+
+from demo import configuration
+from demo.pipeline import Part
+
+from bench.cases import Workload
+from bench.usage import Meter, Usage
+from bench.world import FOLDER, World, until
+
+TEXT = """\
+pipeline = "{name}"
+[source]
+[target]
+[kafka]
+brokers = "{brokers}"
+[namespaces]
+include = ["{name}.*"]
+[producer]
+start = "{start}"
+instance = "only"
+[telemetry]
+listen = "127.0.0.1:0"
+log = "info"
+"""
+
+
+class Run:
+    """One run of one case: names of its own, so that it shares nothing with the run before."""
+
+    def __init__(self, world: World, workload: Workload, name: str) -> None:
+        self.world, self.workload, self.name = world, workload, name
+        self.since: Optional[str] = None
+
+    def load(self) -> None:
+        """Writes the workload to the source, whole documents first where changes need them."""
+        one = self.workload
+        if one.way == "snapshot" or one.kind == "inserts":
+            self._load("inserts", one.events, 0)
+        else:
+            self._load(one.kind, one.events, one.there)
+
+    def load_before(self) -> None:
+        """Writes what changes will find; at the target too, as if it had been carried."""
+        if self.workload.there:
+            for side in ("source", "target"):
+                self._load("inserts", self.workload.there, 0, side)
+
+    def _load(self, kind: str, count: int, there: int, side: str = "source") -> None:
+        words = ["load", "--uri", self.world.uris[side], "--db", self.name, "--kind", kind, "--shape", self.workload.shape]
+        words += ["--count", str(count), "--there", str(max(there, 1)), "--first", str(there)]
+        self.world.tool(*words)
+
+    def expected(self) -> int:
+        """Documents that the target has in the end."""
+        one = self.workload
+        return {"inserts": one.events, "mixed": one.there + one.events // 2, "hot": one.there, "deletes": 0}[one.kind]
+
+    def there(self) -> int:
+        """Documents that the target has now."""
+        return self.world.clients["target"][self.name]["c"].estimated_document_count()
+
+
+class Oplogue:
+    """Ours; with or without a worker."""
+
+    def __init__(self, with_worker: bool) -> None:
+        self.with_worker = with_worker
+
+    def measure(self, run: Run) -> "tuple[float, Dict[str, Usage]]":
+        """Seconds from the start of the processes to the end of the work, and what each process used."""
+        world, workload = run.world, run.workload
+        run.load_before()
+        if workload.way == "drain":
+            self._configure(run, "latest")
+            producer = self._start(run, "producer")
+            until("a position", lambda: "first start of this slice" in producer.log.read_text(), producer.require_running)
+            until("ready", lambda: (producer.metric("oplogue_ready") or 0) > 0, producer.require_running)
+            world.pipeline.stop()
+        else:
+            self._configure(run, "snapshot")
+        run.load()
+        world.rest()
+        meter, began = Meter(world.pids()), time.monotonic()
+        parts = [self._start(run, role) for role in (["producer", "worker"] if self.with_worker else ["producer"])]
+        for part in parts:
+            meter.add(part.name.split("-")[0], part.pid)
+        until(f"{run.name} carried", self._is_done(run, parts), lambda: [part.require_running() for part in parts] and None)
+        seconds, used = time.monotonic() - began, meter.read()
+        world.pipeline.stop()
+        return seconds, used
+
+    def _is_done(self, run: Run, parts: "list[Part]") -> Callable[[], bool]:
+        metric = "oplogue_worker_records_total" if self.with_worker else "oplogue_producer_records_published_total"
+        last = parts[-1]
+
+        def is_done() -> bool:
+            if self.with_worker and run.workload.kind == "inserts":
+                return run.there() >= run.expected()
+            return (last.metric(metric) or 0) >= run.workload.events
+
+        return is_done
+
+    @staticmethod
+    def _configure(run: Run, start: str) -> None:
+        (FOLDER / f"{run.name}.toml").write_text(TEXT.format(name=run.name, brokers=run.world.brokers, start=start))
+
+    @staticmethod
+    def _start(run: Run, role: str) -> Part:
+        name = f"{role}-{run.name}"
+        if name in run.world.pipeline.parts:
+            return run.world.pipeline.start_again(name)
+        program = str(run.world.programs[role])
+        argv = [*configuration.without_foreign_settings(), program, "--config", str(Path(FOLDER) / f"{run.name}.toml")]
+        return run.world.pipeline.start(name, argv, configuration.secrets(run.world.stack, role))
+
+
+class Floor:
+    """The same reads and writes with nothing between."""
+
+    def __init__(self, with_kafka: bool) -> None:
+        self.with_kafka = with_kafka
+
+    def measure(self, run: Run) -> "tuple[float, Dict[str, Usage]]":
+        """As `Oplogue.measure`."""
+        world, workload = run.world, run.workload
+        reply = world.clients["source"].admin.command("ping")
+        since = reply["operationTime"]
+        run.load()
+        words = ["floor", "--source", world.uris["source"], "--target", world.uris["target"], "--db", run.name, "--to", run.name]
+        words += ["--count", str(workload.events)]
+        words += ["--from", "snapshot"] if workload.way == "snapshot" else ["--from", "stream", "--since", f"{since.time}.{since.inc}"]
+        if self.with_kafka:
+            words += ["--brokers", world.brokers, "--topic", run.name]
+        world.rest()
+        meter, began = Meter(world.pids()), time.monotonic()
+        started = world.start_tool(*words)
+        meter.add("floor", started.pid)
+
+        def alive() -> None:
+            if started.poll() not in (None, 0):
+                raise RuntimeError(f"the floor ended with {started.returncode}")
+
+        until(f"{run.name} carried", lambda: run.there() >= run.expected(), alive)
+        seconds, used = time.monotonic() - began, meter.read()
+        started.wait()
+        return seconds, used
+
+
+BY_NAME = {
+    "oplogue": Oplogue(True),
+    "oplogue-source": Oplogue(False),
+    "floor": Floor(False),
+    "floor-kafka": Floor(True),
+}
+
+
+def carries(system: str, workload: Workload) -> bool:
+    """Whether a system can carry a workload: the floor copies inserts."""
+    return not system.startswith("floor") or workload.kind == "inserts"

@@ -1,0 +1,54 @@
+"""What processes use: CPU seconds and memory, from /proc (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One process over a time."""
+
+    cpu_seconds: float
+    peak_mb: float
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time so far; a process that is gone has used nothing."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory it was resident with (`VmHWM`), in MB."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    kilobytes = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), "0")
+    return int(kilobytes) / 1024
+
+
+class Meter:
+    """Looks at processes from now on."""
+
+    def __init__(self, pids: Dict[str, int]) -> None:
+        self._pids = dict(pids)
+        self._before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+    def add(self, name: str, pid: int) -> None:
+        """A process that has just been started."""
+        self._pids[name] = pid
+        self._before[name] = 0.0
+
+    def read(self) -> Dict[str, Usage]:
+        """What each has used since."""
+        return {name: Usage(cpu_seconds(pid) - self._before[name], peak_mb(pid)) for name, pid in self._pids.items()}
