@@ -91,7 +91,7 @@ impl Documents {
             "at": DateTime::from_millis(1_700_000_000_000 + id),
             "price": self.rng.random_range(0.0..1000.0),
             "name": self.letters(40),
-            "text": self.letters(150),
+            "text": self.letters(186),
         }
     }
 
