@@ -124,7 +124,7 @@ mod tests {
         };
         assert!((280..320).contains(&size(Shape::Small)), "{}", size(Shape::Small));
         assert!((1800..2300).contains(&size(Shape::Nested)), "{}", size(Shape::Nested));
-        assert!((480..700).contains(&size(Shape::User)), "{}", size(Shape::User));
+        assert!((440..520).contains(&size(Shape::User)), "{}", size(Shape::User));
     }
 
     #[test]
