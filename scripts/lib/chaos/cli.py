@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
 from dataclasses import replace
 from typing import Any, Dict, List
 
 from stack import environment
-from stack.failure import Failure, say
+from stack.entry import guarded
 
 from chaos import options
 from chaos.options import Options
 
-INTERRUPTED = 130
 # Of the trial of a broken build.
 JUDGED_ROUNDS, JUDGED_SECONDS = 4, 8.0
 
@@ -22,19 +19,14 @@ JUDGED_ROUNDS, JUDGED_SECONDS = 4, 8.0
 def main(words: List[str]) -> int:
     """Returns the exit status: 0 if nothing was wrong, 1 if something was, 2 for wrong usage."""
     given = options.parse(words)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))
-    try:
-        if given.table:
-            return _print_table(given)
-        environment.enter()
-        return _judge(given) if given.judge else 0 if _run(given).is_clean else 1
-    except Failure as failure:
-        say(f"chaos: {failure}")
-        return failure.exit_code
-    except KeyboardInterrupt:
-        say("chaos: interrupted; what it started is stopped")
-        return INTERRUPTED
+    return guarded("chaos", lambda: _carry_out(given))
+
+
+def _carry_out(given: Options) -> int:
+    if given.table:
+        return _print_table(given)
+    environment.enter()
+    return _judge(given) if given.judge else 0 if _run(given).is_clean else 1
 
 
 def _print_table(given: Options) -> int:

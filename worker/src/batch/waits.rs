@@ -17,6 +17,7 @@ use std::{
 use common::{
     config::Config,
     error::{Error, Kind, Result},
+    supervision::blocking,
 };
 
 use super::portion::Progress;
@@ -100,14 +101,12 @@ impl Waits {
     async fn look(&self, partition: &Partition, wait: Wait) -> Result<()> {
         let group = self.group.clone();
         let (topic, offset, known) = (partition.topic.clone(), wait.offset, wait.ends.clone());
-        let asked = tokio::task::spawn_blocking(move || {
+        let asked = blocking(move || {
             let ends = known.map_or_else(|| group.ends(&topic), Ok)?;
             let committed = group.committed(&topic, ends.keys().copied())?;
             Ok((ends, committed))
         });
-        let asked =
-            asked.await.map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?;
-        let (ends, committed) = match asked {
+        let (ends, committed) = match asked.await {
             Ok(asked) => asked,
             // Kafka is away: it is waited on.
             Err(Error { kind: Kind::Transient, .. }) => return Ok(()),
