@@ -88,6 +88,11 @@ impl<T: Target> Exact<T> {
     pub fn new(config: &Config, store: Store<T>, control: Control, [target, kafka]: [Condition; 2]) -> Self {
         Self { store, control, waits: Waits::new(config), target, kafka }
     }
+
+    /// Ends the transactions of batches that were dropped.
+    pub(super) async fn end_dropped(&self) {
+        self.store.end_dropped().await;
+    }
 }
 
 impl<T: Target> Parts<T> {
@@ -256,7 +261,7 @@ impl<T: Target> Parts<T> {
 
 impl<T: Target> Exact<T> {
     /// A compare was lost: what the documents say now holds. What they have passed is written, by us without our knowing, or by another
-    /// owner. One that went back, or is gone, was moved by somebody: everything begins anew from it.
+    /// owner. One that has another owner, went back or is gone: everything begins anew, with what the group and the documents say then.
     async fn look_again(&self, ready: &Ready<'_>, progress: &mut Progress) -> Result<()> {
         let topics: BTreeSet<_> = ready.taken.iter().map(|taken| &*taken.partition.topic).collect();
         let topics: Vec<_> = topics.into_iter().collect();
@@ -266,6 +271,10 @@ impl<T: Target> Exact<T> {
         for (lane, taken) in progress.lanes.iter_mut().zip(ready.taken) {
             let (partition, here) = (&taken.partition, lane.known.offset);
             match stored.get(partition) {
+                Some(stored) if stored.owner != self.store.owner() => {
+                    let context = format!("{partition} is another worker's by now");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
                 Some(stored) if stored.offset >= here => {
                     if stored.offset > here {
                         tracing::info!(%partition, here, there = stored.offset, "the target is further than was known here");

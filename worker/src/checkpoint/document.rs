@@ -27,13 +27,21 @@ pub struct Advance {
     pub anchor: Option<String>,
 }
 
-/// One command that moves all of them, each only from where it has to stand. For a transaction: it states no write concern.
-pub(crate) fn compare_and_set(collection: &str, advances: &[Advance]) -> Result<RawDocumentBuf> {
+/// One command that moves all of them, each only from where it has to stand and for its owner alone: a statement that finds nothing
+/// holds nothing, so a worker that was replaced without knowing cannot get in its successor's way. For a transaction: it states no write
+/// concern.
+pub(crate) fn compare_and_set(
+    collection: &str,
+    owner: &[Bson],
+    advances: &[Advance],
+) -> Result<RawDocumentBuf> {
     let updates = advances.iter().map(|advance| {
         let mut set = doc! {"offset": advance.to, "sequences": sequences(&advance.delivered)?};
         set.extend(advance.cluster_time.map(|time| ("clusterTime".to_owned(), Bson::Timestamp(stamp(time)))));
         set.insert("anchor", advance.anchor.clone());
-        let filter = doc! {"_id": id(&advance.partition), "offset": advance.from};
+        let mut filter = doc! {"_id": id(&advance.partition), "offset": advance.from};
+        // One of its sessions stands for all.
+        filter.extend(owner.first().map(|session| ("owner".to_owned(), session.clone())));
         Ok(doc! {"q": filter, "u": {"$set": set}})
     });
     let updates = updates.collect::<Result<Vec<_>>>()?;
@@ -124,9 +132,13 @@ mod tests {
             cluster_time: Some(ClusterTime::new(7, 1)),
             anchor: Some("rs0/2/77".to_owned()),
         };
-        let command = Document::try_from(compare_and_set("shop", &[advance]).unwrap()).unwrap();
+        let command =
+            Document::try_from(compare_and_set("shop", &["a session".into()], &[advance]).unwrap()).unwrap();
         let statement = command.get_array("updates").unwrap()[0].as_document().unwrap().clone();
-        assert_eq!(statement.get_document("q").unwrap(), &doc! {"_id": id(&partition), "offset": 5_i64});
+        assert_eq!(
+            statement.get_document("q").unwrap(),
+            &doc! {"_id": id(&partition), "offset": 5_i64, "owner": "a session"}
+        );
         let mut document = statement.get_document("u").unwrap().get_document("$set").unwrap().clone();
         document.insert("_id", id(&partition));
         assert_eq!(document.get_timestamp("clusterTime").unwrap(), Timestamp { time: 7, increment: 1 });

@@ -2,7 +2,8 @@
 //!
 //! What is read is read with majority, so it cannot be rolled back. A document is *taken over* by writing the sessions of its new owner
 //! into it: where a transaction of a worker that died still holds it, that write does not pass, and the transaction is ended by
-//! ending the sessions that stand there. Otherwise the server would keep it for a minute.
+//! ending the sessions that stand there. Otherwise the server would keep it for a minute. The owner of before may be we ourselves, if the
+//! group went on without us for a while: then what we have dropped is ended first.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -56,6 +57,18 @@ impl<T: Target> Store<T> {
     #[must_use]
     pub const fn keys(&self) -> &Namespace {
         &self.keys
+    }
+
+    /// Whoever owns what is written here: the sessions of its transactions.
+    pub(crate) fn owner(&self) -> Vec<Bson> {
+        self.target.sessions()
+    }
+
+    /// Ends the transactions that were dropped amid a batch, as far as that is possible now.
+    pub(crate) async fn end_dropped(&self) {
+        if let Err(Trouble::Failed(error)) = self.target.end_dropped().await {
+            tracing::warn!(reason = error.chain(), "what was dropped may hold documents for up to a minute");
+        }
     }
 
     /// Makes the collections, so that no transaction has to.
@@ -117,6 +130,8 @@ impl<T: Target> Store<T> {
             self.make(partition, *offset).await?;
         }
         let starts: Vec<_> = starts.iter().map(|(partition, _)| partition).collect();
+        // The earlier owner may have been this worker.
+        self.end_dropped().await;
         if let Err(error) = self.own(&starts).await {
             self.end_sessions(starts.iter().filter_map(|partition| before.get(*partition))).await;
             return Err(error);
@@ -141,7 +156,7 @@ impl<T: Target> Store<T> {
     }
 
     async fn own(&self, partitions: &[&Partition]) -> Result<()> {
-        let owner = Bson::Array(self.target.sessions());
+        let owner = Bson::Array(self.owner());
         let statement = |partition: &&Partition| doc! {"q": {"_id": id(partition)}, "u": {"$set": {"owner": owner.clone()}}};
         self.update(partitions.iter().map(statement).collect()).await
     }
@@ -162,7 +177,7 @@ impl<T: Target> Store<T> {
 
     /// Ends the transactions that earlier owners have left open. Where that is not allowed the server does it, within a minute.
     async fn end_sessions(&self, held: impl Iterator<Item = &Stored>) {
-        let own = self.target.sessions();
+        let own = self.owner();
         let mut sessions: Vec<_> = held.flat_map(|stored| stored.owner.clone()).collect();
         sessions.retain(|session| !own.contains(session));
         sessions.dedup();

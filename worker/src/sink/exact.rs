@@ -222,7 +222,8 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
     async fn compare(&mut self) -> Goes<()> {
         let ns = self.store.documents();
         let advances = self.attempt.advances;
-        let reply = self.send(ns, compare_and_set(&ns.coll, advances)?, Kind::Update).await?;
+        let reply =
+            self.send(ns, compare_and_set(&ns.coll, &self.store.owner(), advances)?, Kind::Update).await?;
         match reply.failures.first() {
             Some(failure) => Err(unexpected(ns, failure.fault).into()),
             None if reply.n < advances.len() as u64 => Err(Lesson::Lost.into()),
