@@ -37,7 +37,6 @@ class Options:
     binaries: Optional[Path]
     sabotage: Optional[str]
     judge: bool
-    unique: bool
     requests: bool
     mongo: List[str]
     name: str
@@ -64,10 +63,6 @@ def parse(words: List[str]) -> Options:
     )
     about = "run a build that is broken on purpose; it must be found out"
     parser.add_argument("--sabotage", choices=SABOTAGES, help=about)
-    about = (
-        "make an index of the target unique, over values that are swapped between documents; it is an index like others otherwise"
-    )
-    parser.add_argument("--unique", action="store_true", help=about)
     about = "ask for no documents anew while everything goes on"
     parser.add_argument("--no-requests", action="store_false", dest="requests", help=about)
     about = "run every build that is broken on purpose, without faults; exit status 0 if each was found out"
