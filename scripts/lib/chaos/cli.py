@@ -50,11 +50,11 @@ def _judge(given: Options) -> int:
 def _run(given: Options) -> Any:
     """One run; its verdict."""
     # What these import needs pymongo and a Kafka client, which are there from here on.
-    from chaos import world
+    from chaos import report, world
     from chaos.story import Story
     from chaos.workload.namespaces import ALL
 
-    began = time.monotonic()
+    began, commit = time.monotonic(), report.commit()
     with world.open_up(given, ALL) as opened:
         opened.build()
         opened.start_services()
@@ -69,11 +69,11 @@ def _run(given: Options) -> Any:
         finally:
             # Also of a run that is broken off: its rounds were checked.
             story.close()
-            _conclude(given, story, opened, time.monotonic() - began)
+            _conclude(given, story, opened, commit, time.monotonic() - began)
         return story.total
 
 
-def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> None:
+def _conclude(given: Options, story: Any, opened: Any, commit: str, seconds: float) -> None:
     from chaos import report
 
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(story.faults.items())) or "none"
@@ -86,6 +86,7 @@ def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> None:
         run: Dict[str, Any] = {"seed": given.seed, "mode": given.mode, "producers": given.producers, "workers": given.workers}
         run.update(
             mongo=opened.stack.deployments["source"].version,
+            commit=commit,
             sabotage=given.sabotage,
             rounds=story.rounds,
             apart=story.total.apart,

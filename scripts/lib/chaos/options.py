@@ -72,7 +72,7 @@ def parse(words: List[str]) -> Options:
     parser.add_argument(
         "--name", default=DEFAULT_NAME, help=f"of the stack and the folder; several can run at once (default: {DEFAULT_NAME})"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="append the result to this file, one line of JSON a run")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="append the result to this file, one line of JSON a run, with the checkout's commit")
     parser.add_argument("--table", type=Path, nargs="+", metavar="FILE", help="only print the table of such files, as Markdown")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     return Options(**vars(parser.parse_args(words)))
