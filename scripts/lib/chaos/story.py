@@ -94,7 +94,7 @@ class Story:
         began, options = time.monotonic(), self._options
         faults = schedule.round_of(options.seed, number, options.only, options.round_seconds, self._is_plain)
         told = len(self._conductor.deeds)
-        self._workload.go()
+        self._workload.go(schedule.lull_of(options.seed, number, options.round_seconds))
         asked = self._requests.ask(number, self._namespaces, self._workload.ids) if options.requests and number > 1 else ""
         self._conductor.carry_out(faults, options.round_seconds)
         if not self._workload.pause(AUTHORS_END_SECONDS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import Counter
 from random import Random
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -22,6 +23,8 @@ LARGEST_BATCH = 8
 TRANSACTIONS = 0.10
 PAUSES, LONGEST_PAUSE_SECONDS = 0.004, 2.0
 HOLDERS_AT_LEAST = 3
+NO_LULL = (0.0, 0.0)
+LOOK_AGAIN_SECONDS = 0.05
 
 
 class Pool:
@@ -44,10 +47,12 @@ class Author(threading.Thread):
         self._seconds = LARGEST_BATCH / 2 / rate
         self._may_write, self._idle, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._idle.set()
+        self._lull = NO_LULL
         self.counts: "Counter[str]" = Counter()
 
-    def go(self) -> None:
-        """From now on."""
+    def go(self, lull: "Tuple[float, float]" = NO_LULL) -> None:
+        """From now on, but for a lull: of the monotonic clock, from and to."""
+        self._lull = lull
         self._idle.clear()
         self._may_write.set()
 
@@ -70,6 +75,9 @@ class Author(threading.Thread):
             if not self._may_write.is_set():
                 self._idle.set()
                 self._may_write.wait()
+                continue
+            if self._lull[0] <= time.monotonic() < self._lull[1]:
+                self._stopping.wait(LOOK_AGAIN_SECONDS)
                 continue
             self._turn()
             is_quiet = self._chance.random() < PAUSES
@@ -211,10 +219,11 @@ class Workload:
         for author in self.authors:
             author.start()
 
-    def go(self) -> None:
-        """All write."""
+    def go(self, lull: "Tuple[float, float]") -> None:
+        """All write, but for a lull: seconds from now, from and to."""
+        now = time.monotonic()
         for author in self.authors:
-            author.go()
+            author.go((now + lull[0], now + lull[1]))
 
     def pause(self, seconds: float) -> bool:
         """None writes any more; False when one did not come to an end in time."""
