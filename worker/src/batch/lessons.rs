@@ -3,11 +3,7 @@
 //! Guards law 3: a lesson changes what is tried next, never what was written. What was found out about a record is remembered only within the
 //! batch; what has to outlive it is a mark, in the same transaction.
 
-use std::{
-    collections::BTreeSet,
-    ops::Range,
-    sync::PoisonError,
-};
+use std::{collections::BTreeSet, ops::Range, sync::PoisonError};
 
 use common::error::{Error, Kind, Result};
 
@@ -76,7 +72,7 @@ impl<T: Target> Parts<T> {
 
 impl<T: Target> Exact<T> {
     /// A compare was lost: what the documents say now holds. What they have passed is written, by us without our knowing, or by another
-    /// owner. One that went back, or is gone, was moved by somebody: everything begins anew from it.
+    /// owner. One that has another owner, went back or is gone: everything begins anew, with what the group and the documents say then.
     async fn look_again(&self, ready: &Ready<'_>, progress: &mut Progress) -> Result<()> {
         let topics: BTreeSet<_> = ready.taken.iter().map(|taken| &*taken.partition.topic).collect();
         let topics: Vec<_> = topics.into_iter().collect();
@@ -86,6 +82,14 @@ impl<T: Target> Exact<T> {
         for (lane, taken) in progress.lanes.iter_mut().zip(ready.taken) {
             let (partition, here) = (&taken.partition, lane.known.offset);
             match stored.get(partition) {
+                Some(stored) if stored.owner != self.store.owner() => {
+                    let context = format!("{partition} is another worker's by now");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
+                Some(stored) if stored.ordered.is_some() && !taken.is_ordered => {
+                    let context = format!("{partition} is to be applied in the source's order by now");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
                 Some(stored) if stored.offset >= here => {
                     if stored.offset > here {
                         tracing::info!(%partition, here, there = stored.offset, "the target is further than was known here");
@@ -110,10 +114,13 @@ impl<T: Target> Exact<T> {
         let ns = &tried.ready.targets[namespace.0 as usize];
         let of_it = tried.selected.records.iter().zip(&tried.selected.places);
         let of_it = of_it.filter(|(record, _)| record.namespace == namespace);
-        let topics: BTreeSet<_> = of_it.map(|(_, place)| tried.ready.taken[place.lane].partition.topic.clone()).collect();
+        let topics: BTreeSet<_> =
+            of_it.map(|(_, place)| tried.ready.taken[place.lane].partition.topic.clone()).collect();
         for topic in &topics {
-            until_it_passes("note that a topic is to be applied in order", &self.target, || self.store.order(topic, Some(ns)))
-                .await?;
+            until_it_passes("note that a topic is to be applied in order", &self.target, || {
+                self.store.order(topic, Some(ns))
+            })
+            .await?;
         }
         let context = format!(
             "{ns} has a unique index at the target: {} is applied in the source's order from now on",
@@ -123,10 +130,7 @@ impl<T: Target> Exact<T> {
     }
 
     /// A record that another document's value blocks although it comes in the source's order: that document may be a wrong one that waits for its
-    /// repair. Then this one is asked for, too, and comes behind it.
-    ///
-    /// # Errors
-    /// [`Kind::Misconfigured`] where nothing that is to come frees the value.
+    /// repair. Then this one is asked for, too, and comes behind it. Where nothing that is to come frees the value the worker stops here.
     async fn wait_for_a_repair(
         &self,
         tried: &Tried<'_, '_>,
@@ -137,7 +141,8 @@ impl<T: Target> Exact<T> {
         let Taken { partition, records, .. } = &tried.ready.taken[place.lane];
         let topic = [&*partition.topic];
         let stored =
-            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topic)).await?;
+            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topic))
+                .await?;
         if stored.values().any(|stored| !stored.repairs.is_empty()) && tried.ready.sequence(place).is_some() {
             tried.miss(record, progress);
             return Ok(());
@@ -148,7 +153,8 @@ impl<T: Target> Exact<T> {
              frees it: the target holds a document or an index that the source does not, or the index was made while the topic's \
              partitions were far apart. Remove the document, or drop the index and build it again once the workers have caught up"
         );
-        Err(Error::new(Kind::Misconfigured, context))
+        progress.stop_at(place, Error::new(Kind::Misconfigured, context));
+        Ok(())
     }
 }
 
@@ -172,7 +178,11 @@ impl Tried<'_, '_> {
 }
 
 /// Takes the records out whose deltas cannot be read; `true` when there were some.
-pub(super) fn refuse_malformed(plan: &plan::Plan<'_>, selected: &Selected<'_>, progress: &mut Progress) -> bool {
+pub(super) fn refuse_malformed(
+    plan: &plan::Plan<'_>,
+    selected: &Selected<'_>,
+    progress: &mut Progress,
+) -> bool {
     let malformed = plan.refused.iter().filter(|refused| matches!(refused.reason, Refusal::Malformed(_)));
     let mut any = false;
     for refused in malformed {

@@ -152,13 +152,17 @@ impl Intake {
             let Some(spans) = spans else { break };
             counts[at] += spans;
         }
-        let counts: Vec<_> = lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
+        let counts: Vec<_> =
+            lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
         let mut give = |(id, count)| self.lanes.get_mut(&id).map(|lane| lane.give(id, count, half));
         counts.into_iter().filter_map(&mut give).collect()
     }
 
     fn of_topic(&self, topic: &str) -> impl Iterator<Item = (LaneId, &Lane)> {
-        self.lanes.iter().filter(move |(_, lane)| *lane.partition.topic == *topic).map(|(id, lane)| (*id, lane))
+        self.lanes
+            .iter()
+            .filter(move |(_, lane)| *lane.partition.topic == *topic)
+            .map(|(id, lane)| (*id, lane))
     }
 
     /// Up to which place an ordered topic is complete.
@@ -249,7 +253,15 @@ impl Intake {
         ids.filter_map(|id| self.lanes.get(&id)?.uncommitted()).collect()
     }
 
-    /// Kafka was told an offset, or says which one it holds; `None` when it holds none.
+    /// Kafka was told an offset. Of an ordered topic's partitions, which may be other members', it is told until it says so itself.
+    pub fn told(&mut self, partition: &Partition, offset: i64) {
+        let lane = self.lane(&partition.topic, partition.number);
+        if let Some(lane) = lane.and_then(|id| self.lanes.get_mut(&id)).filter(|lane| !lane.is_ordered) {
+            lane.committed = Some(offset);
+        }
+    }
+
+    /// Kafka says which offset it holds; `None` when it holds none.
     pub fn committed(&mut self, partition: &Partition, offset: Option<i64>) {
         let lane = self.lane(&partition.topic, partition.number);
         if let Some(lane) = lane.and_then(|id| self.lanes.get_mut(&id)) {

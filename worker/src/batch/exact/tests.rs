@@ -152,7 +152,9 @@ async fn collection_with_a_unique_index_has_its_topic_ordered_before_the_first_w
 async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_unless_a_repair_is_to_come() {
     let taken_by = |index| {
         let pattern = doc! {"seat": 1};
-        Ok(doc! {"n": 0, "writeErrors": [{"index": index, "code": code::DUPLICATE_KEY, "keyPattern": pattern}]})
+        Ok(
+            doc! {"n": 0, "writeErrors": [{"index": index, "code": code::DUPLICATE_KEY, "keyPattern": pattern}]},
+        )
     };
     let moved = || Ok(doc! {"n": 1});
     let ordered = || taken().into_iter().map(|taken| Taken { is_ordered: true, ..taken }).collect();
@@ -162,8 +164,10 @@ async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_u
 
     let blocked = || Script::replies([moved(), taken_by(1), moved(), taken_by(2)]);
     let script = blocked();
-    let failure = batches(&script).apply(ordered()).await.failure.unwrap();
+    let mut outcome = batches(&script).apply(ordered()).await;
+    let (failure, settled) = (outcome.failure.unwrap(), outcome.settled.pop().unwrap());
     assert!(failure.kind == Kind::Misconfigured && failure.context.contains("t[0], offset 11"), "{failure}");
+    assert_eq!((settled.head, settled.rest.len()), (Some(11), 2), "what comes before is written");
 
     let script = blocked();
     let waits = doc! {"_id": {"topic": "t", "partition": 0, "ns": "db.coll", "key": 7}, "why": "missing", "slice": "rs0", "epoch": 1,
@@ -179,5 +183,8 @@ async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_u
         sent.extend(script.sent());
     }
     waiting.abort();
-    assert!(sent.ends_with(&["begin", "move 10>13", "insert 10 12", "mark", "commit"].map(str::to_owned)), "{sent:?}");
+    assert!(
+        sent.ends_with(&["begin", "move 10>13", "insert 10 12", "mark", "commit"].map(str::to_owned)),
+        "{sent:?}"
+    );
 }
