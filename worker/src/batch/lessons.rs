@@ -86,6 +86,10 @@ impl<T: Target> Exact<T> {
                     let context = format!("{partition} is another worker's by now");
                     return Err(Error::new(Kind::Fenced, context));
                 }
+                Some(stored) if stored.ordered.is_some() && !taken.is_ordered => {
+                    let context = format!("{partition} is to be applied in the source's order by now");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
                 Some(stored) if stored.offset >= here => {
                     if stored.offset > here {
                         tracing::info!(%partition, here, there = stored.offset, "the target is further than was known here");
@@ -126,10 +130,7 @@ impl<T: Target> Exact<T> {
     }
 
     /// A record that another document's value blocks although it comes in the source's order: that document may be a wrong one that waits for its
-    /// repair. Then this one is asked for, too, and comes behind it.
-    ///
-    /// # Errors
-    /// [`Kind::Misconfigured`] where nothing that is to come frees the value.
+    /// repair. Then this one is asked for, too, and comes behind it. Where nothing that is to come frees the value the worker stops here.
     async fn wait_for_a_repair(
         &self,
         tried: &Tried<'_, '_>,
@@ -152,7 +153,8 @@ impl<T: Target> Exact<T> {
              frees it: the target holds a document or an index that the source does not, or the index was made while the topic's \
              partitions were far apart. Remove the document, or drop the index and build it again once the workers have caught up"
         );
-        Err(Error::new(Kind::Misconfigured, context))
+        progress.stop_at(place, Error::new(Kind::Misconfigured, context));
+        Ok(())
     }
 }
 

@@ -5,7 +5,10 @@
 //! ending the sessions that stand there. Otherwise the server would keep it for a minute. The owner of before may be we ourselves, if the
 //! group went on without us for a while: then what we have dropped is ended first.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use common::{
@@ -161,6 +164,18 @@ impl<T: Target> Store<T> {
             None => doc! {"$unset": {ORDERED: ""}},
         };
         self.update(vec![doc! {"q": {"_id.topic": topic}, "u": update, "multi": true}]).await
+    }
+
+    /// The topics that are applied in the source's order.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn ordered(&self) -> Result<BTreeSet<String>> {
+        let found = self.find(&self.documents, &doc! {ORDERED: {"$ne": Bson::Null}}).await?;
+        let topic = |document: &RawDocumentBuf| {
+            Some(document.get_document("_id").ok()?.get_str("topic").ok()?.to_owned())
+        };
+        Ok(found.iter().filter_map(topic).collect())
     }
 
     /// Whether the target's collection has an index, besides that of `_id`, that no two documents may have the same values of.

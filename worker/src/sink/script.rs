@@ -92,6 +92,7 @@ impl Target for Script {
     }
 
     async fn end_dropped(&self) -> Result<(), Trouble> {
+        self.note("end dropped");
         Ok(())
     }
 }
