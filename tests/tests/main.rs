@@ -27,3 +27,4 @@ mod standby;
 mod starts;
 mod transactions;
 mod types;
+mod unique;
