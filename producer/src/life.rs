@@ -31,7 +31,7 @@ use crate::{
     control,
     encode::{Encoded, Encoder},
     membership,
-    publish::{self, Published, Session},
+    publish::{self, Limits, Published, Session},
     pump::{Ends, Pump},
     route::Routes,
     source::{self, CLIENT, Source},
@@ -70,6 +70,8 @@ pub struct Life {
     pub slice: Slice,
     /// What it tells about itself.
     pub conditions: Conditions,
+    /// What the topics take, as far as that is known.
+    pub limits: Arc<Limits>,
     /// Cancelled when the slice is to be let go.
     pub stop: CancellationToken,
 }
@@ -136,7 +138,7 @@ impl Life {
         };
         lost.store(false, Ordering::Relaxed);
         tell(&beginning);
-        let routes = self.routes(&state, &source)?;
+        let routes = self.routes(&state, &source).await?;
         self.work(source, session, state, beginning, routes, lost.clone()).await
     }
 
@@ -144,8 +146,9 @@ impl Life {
     async fn take_over(&self) -> Result<(Session, State)> {
         let (config, slice) = (self.config.clone(), self.slice.clone());
         let (kafka, stop) = (self.conditions.kafka.clone(), self.stop.clone());
+        let limits = self.limits.clone();
         blocking(move || {
-            let session = Session::open(&config, &slice, kafka, stop)?;
+            let session = Session::open(&config, &slice, limits, kafka, stop)?;
             let state = State::read(&config, &slice)?;
             if state.slice.is_none() {
                 session.claim()?;
@@ -155,12 +158,13 @@ impl Life {
         .await
     }
 
-    fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
+    async fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
         let Config { kafka, pipeline, .. } = self.config.as_ref();
         let topics = Topics::new(&kafka.topic_prefix, pipeline);
         let admin = Admin::new(kafka, CLIENT)?;
         let client = source.client.clone();
-        Routes::open(&state.topics, self.config.filter(), topics, kafka.clone(), admin, client)
+        let (kafka, limits) = ((kafka.clone(), admin), self.limits.clone());
+        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client).await
     }
 
     /// The stages, from the stream to Kafka.

@@ -19,7 +19,7 @@ use common::{
 };
 use mongodb::Client;
 
-use crate::snapshot::catalog;
+use crate::{publish::Limits, snapshot::catalog};
 
 /// Where one namespace's events go.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Route {
     pub topic: Topic,
     /// The namespace's text, `db.coll`.
     pub name: String,
+    /// The largest batch of records, in bytes, that the topic and our own clients take.
+    pub limit: usize,
 }
 
 /// What is known of a namespace.
@@ -46,6 +48,7 @@ pub struct Routes {
     topics: Topics,
     kafka: Kafka,
     admin: Admin,
+    limits: Arc<Limits>,
     source: Client,
 }
 
@@ -53,23 +56,34 @@ impl Routes {
     /// The routes the position knows.
     ///
     /// # Errors
-    /// [`Kind::PositionLost`] when one of its topics is gone or has fewer partitions.
-    pub fn open(
+    /// [`Kind::PositionLost`] when one of its topics is gone or has fewer partitions; transient when one takes less than the
+    /// batches that are made, see [`Limits::learn`].
+    pub async fn open(
         known: &[Topic],
         filter: Filter,
         topics: Topics,
-        kafka: Kafka,
-        admin: Admin,
+        (kafka, admin): (Kafka, Admin),
+        limits: Arc<Limits>,
         source: Client,
     ) -> Result<Self> {
-        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, source };
-        for topic in known {
+        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, limits, source };
+        let ledgers = [routes.topics.positions(), routes.topics.control()];
+        let names = known.iter().map(|topic| topic.topic.clone()).chain(ledgers);
+        let limits = routes.limits(names.collect()).await?;
+        for (topic, limit) in known.iter().zip(limits) {
             routes.check(topic)?;
             if routes.filter.carries(&topic.ns) {
-                routes.learn(topic.clone());
+                routes.learn(topic.clone(), limit);
             }
         }
         Ok(routes)
+    }
+
+    /// What these topics take now.
+    async fn limits(&self, topics: Vec<String>) -> Result<Vec<usize>> {
+        let limits = self.admin.limits(&topics).await?;
+        self.limits.learn(topics.iter().map(String::as_str).zip(limits.iter().copied()))?;
+        Ok(limits)
     }
 
     /// The pipeline's namespace filter.
@@ -88,7 +102,8 @@ impl Routes {
     /// position.
     ///
     /// # Errors
-    /// Transient when brokers or source do not answer, [`Kind::Misconfigured`] when the topic is refused, or the collection is
+    /// Transient when brokers or source do not answer, or the topic takes less than the batches that are made;
+    /// [`Kind::Misconfigured`] when the topic is refused, or the collection is
     /// of a kind that cannot be carried.
     pub async fn decide(&mut self, ns: &Namespace) -> Result<Option<Topic>> {
         if !self.filter.carries(ns) {
@@ -97,13 +112,14 @@ impl Routes {
         }
         let topic = self.create(ns).await?;
         tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, "carrying a namespace");
-        self.learn(topic.clone());
+        let limit = self.limits(vec![topic.topic.clone()]).await?[0];
+        self.learn(topic.clone(), limit);
         Ok(Some(topic))
     }
 
-    fn learn(&mut self, topic: Topic) {
+    fn learn(&mut self, topic: Topic, limit: usize) {
         let ns = topic.ns.clone();
-        let route = Route { name: ns.to_string(), topic };
+        let route = Route { name: ns.to_string(), topic, limit: limit.min(MAX_RECORD_BYTES as usize) };
         self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
     }
 

@@ -12,8 +12,11 @@
 //! is the position read: nobody can move it afterwards without fencing us in turn.
 
 mod headers;
+mod limits;
+mod parts;
 mod publisher;
 mod transaction;
 
+pub use limits::Limits;
 pub use publisher::{Published, Publisher, run};
 pub use transaction::Session;
