@@ -4,22 +4,26 @@
 //! and remembered with the position. Guards: the partition count of a namespace never changes under its documents, and
 //! a topic with fewer partitions than the position knows is refused.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use common::{
     config::types::Kafka,
     error::{Error, Kind, Result},
     kafka::{
         MAX_RECORD_BYTES,
-        admin::{Admin, Ensured, Wanted},
+        admin::{Admin, Ensured, REQUEST_TIMEOUT, Wanted},
     },
     namespace::{Filter, Namespace},
     position::Topic,
     topics::Topics,
 };
 use mongodb::Client;
+use tokio::time::Instant;
 
 use crate::{publish::Limits, snapshot::catalog};
+
+/// How soon a broker is asked again about a topic that it has not heard of.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where one namespace's events go.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,11 +71,11 @@ impl Routes {
         source: Client,
     ) -> Result<Self> {
         let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, limits, source };
+        known.iter().try_for_each(|topic| routes.check(topic))?;
         let ledgers = [routes.topics.positions(), routes.topics.control()];
         let names = known.iter().map(|topic| topic.topic.clone()).chain(ledgers);
         let limits = routes.limits(names.collect()).await?;
         for (topic, limit) in known.iter().zip(limits) {
-            routes.check(topic)?;
             if routes.filter.carries(&topic.ns) {
                 routes.learn(topic.clone(), limit);
             }
@@ -84,6 +88,21 @@ impl Routes {
         let limits = self.admin.limits(&topics).await?;
         self.limits.learn(topics.iter().map(String::as_str).zip(limits.iter().copied()))?;
         Ok(limits)
+    }
+
+    /// What a topic takes that was created a moment ago: not every broker knows of it at once.
+    async fn limit_of_new(&self, topic: &str) -> Result<usize> {
+        let (topics, until) = ([topic.to_owned()], Instant::now() + REQUEST_TIMEOUT);
+        let limit = loop {
+            match self.admin.limits(&topics).await {
+                Ok(limits) => break limits[0],
+                Err(error) if error.kind == Kind::Transient && Instant::now() < until => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        };
+        self.limits.learn([(topic, limit)])?;
+        Ok(limit)
     }
 
     /// The pipeline's namespace filter.
@@ -111,8 +130,8 @@ impl Routes {
             return Ok(None);
         }
         let topic = self.create(ns).await?;
-        tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, "carrying a namespace");
-        let limit = self.limits(vec![topic.topic.clone()]).await?[0];
+        let limit = self.limit_of_new(&topic.topic).await?;
+        tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, limit, "carrying a namespace");
         self.learn(topic.clone(), limit);
         Ok(Some(topic))
     }

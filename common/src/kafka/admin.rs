@@ -135,11 +135,11 @@ impl Admin {
         }
     }
 
-    /// The largest batch of records, in bytes, that each of these topics takes: `max.message.bytes`. Kafka's default where a topic is
-    /// not there, or the rights to read its configs (`DescribeConfigs`) are missing.
+    /// The largest batch of records, in bytes, that each of these topics takes: `max.message.bytes`. Kafka's default where
+    /// the rights to read a topic's configs (`DescribeConfigs`) are missing.
     ///
     /// # Errors
-    /// Transient when the brokers do not answer.
+    /// Transient when the brokers do not answer, or the one that does has not heard of a topic yet.
     pub async fn limits(&self, topics: &[String]) -> Result<Vec<usize>> {
         let context = || "cannot read the limits of the topics";
         let wanted: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
@@ -148,7 +148,6 @@ impl Admin {
         let results = results.map_err(|error| failed(context(), error))?;
         let limits = topics.iter().zip(results).map(|(topic, result)| match result {
             Ok(resource) => Ok(limit(&resource).unwrap_or(LIMIT.1)),
-            Err(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(LIMIT.1),
             Err(code @ (Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) => {
                 tracing::warn!(topic, reason = %code, "max.message.bytes cannot be read and is taken to be Kafka's default");
                 Ok(LIMIT.1)
