@@ -32,7 +32,7 @@ pub struct Route {
     pub topic: Topic,
     /// The namespace's text, `db.coll`.
     pub name: String,
-    /// The largest batch of records, in bytes, that the topic and our own clients take.
+    /// The largest record, in bytes, that the topic takes and `producer.memory_mib` allows.
     pub limit: usize,
 }
 
@@ -53,6 +53,8 @@ pub struct Routes {
     kafka: Kafka,
     admin: Admin,
     limits: Arc<Limits>,
+    /// Bytes of a record, whatever its topic takes.
+    most: usize,
     source: Client,
 }
 
@@ -67,10 +69,10 @@ impl Routes {
         filter: Filter,
         topics: Topics,
         (kafka, admin): (Kafka, Admin),
-        limits: Arc<Limits>,
+        (limits, most): (Arc<Limits>, usize),
         source: Client,
     ) -> Result<Self> {
-        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, limits, source };
+        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, limits, most, source };
         known.iter().try_for_each(|topic| routes.check(topic))?;
         let ledgers = [routes.topics.positions(), routes.topics.control()];
         let names = known.iter().map(|topic| topic.topic.clone()).chain(ledgers);
@@ -138,7 +140,8 @@ impl Routes {
 
     fn learn(&mut self, topic: Topic, limit: usize) {
         let ns = topic.ns.clone();
-        let route = Route { name: ns.to_string(), topic, limit: limit.min(MAX_RECORD_BYTES as usize) };
+        let most = self.most.min(MAX_RECORD_BYTES as usize);
+        let route = Route { name: ns.to_string(), topic, limit: limit.min(most) };
         self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
     }
 

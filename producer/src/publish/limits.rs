@@ -21,8 +21,9 @@ use common::{
 
 use super::parts;
 
-/// Bytes of a batch where no topic asks for less: librdkafka's own default.
-const BATCH_BYTES: usize = 1_000_000;
+/// Bytes of a batch where no topic asks for less. A reader unpacks a batch as a whole, one of every partition it reads, and more
+/// than this compresses no better.
+const BATCH_BYTES: usize = 256 * 1024;
 /// How often a topic may refuse what its limit allows: brokers learn of a new limit one after the other.
 const REFUSALS: u32 = 3;
 
@@ -121,9 +122,9 @@ mod tests {
     #[test]
     fn batches_suit_the_smallest_topic_and_only_become_smaller() {
         let limits = limits();
-        limits.learn([("a", 128 << 20), ("b", 1_100_000)]).unwrap();
+        limits.learn([("a", 128 << 20), ("b", 1_048_588)]).unwrap();
         assert_eq!(limits.batch_bytes(), BATCH_BYTES);
-        let error = limits.learn([("a", 65_536), ("b", 1_100_000)]).unwrap_err();
+        let error = limits.learn([("a", 65_536), ("b", 1_048_588)]).unwrap_err();
         assert!(error.kind == Kind::Transient && error.context.contains("topic a takes 65536 bytes"));
         assert_eq!(limits.batch_bytes(), 61_440);
         limits.learn([("a", 128 << 20)]).unwrap();

@@ -15,8 +15,10 @@ mod headers;
 mod limits;
 mod parts;
 mod publisher;
+mod queue;
 mod transaction;
 
 pub use limits::Limits;
-pub use publisher::{Published, Publisher, run};
+pub use publisher::{Published, run};
+pub use queue::{Inlet, Outlet, queue};
 pub use transaction::Session;

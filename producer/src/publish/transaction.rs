@@ -25,7 +25,10 @@ use rdkafka::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Limits, headers, parts};
-use crate::encode::{Encoded, Entry, Record};
+use crate::{
+    encode::{Encoded, Entry, Record},
+    memory::Budget,
+};
 
 /// The control topic's only partition.
 const CONTROL_PARTITION: i32 = 0;
@@ -35,8 +38,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPTS: usize = 3;
 /// How often the delivery reports are served while a transaction's records are on their way.
 const SERVE_INTERVAL: Duration = Duration::from_millis(1);
-/// Bytes librdkafka may hold, in KiB: the largest record and a transaction beside it.
-const QUEUE_KIB: u32 = 192 * 1024;
 
 /// The first delivery of a transaction that failed: it says why the brokers will abort it, and which topic it was for.
 #[derive(Debug, Clone)]
@@ -103,6 +104,7 @@ impl Session {
         shutdown: CancellationToken,
     ) -> Result<Self> {
         let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
+        let budget = Budget::of(&config.producer);
         let deliveries = Deliveries { failed: Arc::default(), reached };
         let client: BaseProducer<Deliveries> = client_config(&config.kafka, "oplogue-producer")
             .set("transactional.id", format!("oplogue.{}.{}", config.pipeline, slice.name))
@@ -112,7 +114,7 @@ impl Session {
             .set("compression.type", "lz4")
             .set("linger.ms", "1")
             .set("batch.size", limits.batch_bytes().to_string())
-            .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
+            .set("queue.buffering.max.kbytes", (budget.queue / 1024).to_string())
             .create_with_context(deliveries.clone())
             .map_err(|error| failed("cannot build the Kafka producer", error))?;
         client

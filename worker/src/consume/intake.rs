@@ -15,13 +15,15 @@ use std::{collections::BTreeMap, time::Instant};
 pub use super::lane::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
 use super::{lane::Lane, record::Record};
 
-/// How much is buffered, in bytes. A record that is larger is still read, alone.
+/// How much is held, in bytes. What is larger is still read and taken, alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
-    /// By one lane.
+    /// Waiting in one lane.
     pub of_lane: usize,
-    /// By all lanes; where they are many, each has an equal share.
+    /// Waiting in all lanes; where they are many, each has an equal share.
     pub of_all: usize,
+    /// In batches that are under way.
+    pub of_batches: usize,
 }
 
 /// All lanes of the worker.
@@ -32,13 +34,17 @@ pub struct Intake {
     /// The lane that was served last; the next batch begins behind it.
     served: LaneId,
     room: Room,
+    /// Bytes that wait in all lanes.
+    waiting: usize,
+    /// Bytes in batches.
+    flying: usize,
 }
 
 impl Intake {
     /// No lanes yet.
     #[must_use]
     pub const fn new(room: Room) -> Self {
-        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), room }
+        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), room, waiting: 0, flying: 0 }
     }
 
     /// Bytes that each lane may buffer now.
@@ -60,10 +66,28 @@ impl Intake {
         self.lanes.iter().find(|(_, lane)| is_it(lane)).map(|(id, _)| *id)
     }
 
-    /// Whether more of the lane may be read. A full one has room again once it is half empty.
+    /// Bytes that may be read of the lane now, the last record going beyond. A full lane has room again once it is half empty.
+    ///
+    /// When all lanes together are full, only two go on, or nothing ever would: the first lane whose value has not all its parts,
+    /// and, while somebody waits for another lane, those that hold nothing.
     #[must_use]
-    pub fn has_room(&self, id: LaneId) -> bool {
-        self.lanes.get(&id).is_some_and(Lane::has_room)
+    pub fn room(&self, id: LaneId) -> usize {
+        let Some(lane) = self.lanes.get(&id).filter(|lane| lane.has_room()) else { return 0 };
+        let left = self.room.of_all.saturating_sub(self.waiting);
+        if left > 0 {
+            return left.min(self.lane_bytes().saturating_sub(lane.bytes)).max(1);
+        }
+        let first = self.lanes.iter().find(|(_, lane)| lane.wants_more()).map(|(id, _)| *id);
+        usize::from(first == Some(id) || (lane.is_empty() && self.waits_until().is_some()))
+    }
+
+    /// Changes a lane and keeps the sums.
+    fn change<T>(&mut self, id: LaneId, change: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+        let lane = self.lanes.get_mut(&id)?;
+        (self.waiting, self.flying) = (self.waiting - lane.bytes, self.flying - lane.flying);
+        let changed = change(lane);
+        (self.waiting, self.flying) = (self.waiting + lane.bytes, self.flying + lane.flying);
+        Some(changed)
     }
 
     /// The offset that is read next.
@@ -78,22 +102,26 @@ impl Intake {
     /// [`Unfit`] when an offset is not above all before it, or the first record is not the one that was applied last.
     pub fn push(&mut self, id: LaneId, records: &mut Vec<Record>) -> Result<bool, Unfit> {
         let most = self.lane_bytes();
-        match self.lanes.get_mut(&id) {
-            Some(lane) => lane.push(records, most),
-            None => {
-                records.clear();
-                Ok(false)
-            }
-        }
+        let pushed = self.change(id, |lane| lane.push(records, most));
+        records.clear();
+        pushed.unwrap_or(Ok(false))
     }
 
-    /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached. Empty when nothing is ready.
+    /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached. Empty when nothing is ready, or the
+    /// batches under way have to end first: a value that is larger than their room goes when it is its lane's turn and nothing
+    /// else is under way.
     pub fn take(&mut self, limit: Limit) -> Vec<Taken> {
         let half = self.lane_bytes() / 2;
-        let (mut left, mut taken) = (limit, Vec::new());
+        let free = self.room.of_batches.saturating_sub(self.flying);
+        let (mut left, mut taken) = (Limit { bytes: limit.bytes.min(free), ..limit }, Vec::new());
+        let is_idle = self.flying == 0;
         for id in self.in_turn() {
-            let lane = self.lanes.get_mut(&id).expect("the list was made of the lanes");
-            if let Some(some) = lane.take(id, &mut left, taken.is_empty(), half) {
+            let is_first = taken.is_empty();
+            let first = self.lanes.get(&id).and_then(Lane::first);
+            if is_first && !is_idle && first.is_some_and(|bytes| bytes > left.bytes) {
+                break;
+            }
+            if let Some(some) = self.change(id, |lane| lane.take(id, &mut left, is_first, half)).flatten() {
                 self.served = id;
                 taken.push(some);
             }
@@ -111,9 +139,7 @@ impl Intake {
 
     /// A batch has ended for one of its lanes.
     pub fn settle(&mut self, settled: Settled) {
-        if let Some(lane) = self.lanes.get_mut(&settled.lane) {
-            lane.settle(settled);
-        }
+        self.change(settled.lane, |lane| lane.settle(settled));
     }
 
     /// The reader has passed everything below `position`, transaction markers included. Where nothing of the lane waits, all
@@ -126,9 +152,7 @@ impl Intake {
 
     /// The lane gives nothing out any more; what it had buffered is dropped.
     pub fn leave(&mut self, id: LaneId) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.leave();
-        }
+        self.change(id, Lane::leave);
     }
 
     /// Whether no batch holds the lane.
@@ -147,6 +171,7 @@ impl Intake {
     /// The lane is no longer this worker's.
     pub fn remove(&mut self, id: LaneId) {
         if let Some(lane) = self.lanes.remove(&id) {
+            (self.waiting, self.flying) = (self.waiting - lane.bytes, self.flying - lane.flying);
             lane.gone.cancel();
         }
     }

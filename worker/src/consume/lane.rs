@@ -124,7 +124,10 @@ pub struct Standing<'a> {
 pub(super) struct Lane {
     pub(super) partition: Partition,
     queue: VecDeque<Record>,
-    bytes: usize,
+    /// Bytes of the queue.
+    pub(super) bytes: usize,
+    /// Bytes in the batch that holds this lane.
+    pub(super) flying: usize,
     /// Told to read no more until half of the limit is free.
     is_full: bool,
     /// Records in the batch that holds this lane.
@@ -152,6 +155,7 @@ impl Lane {
             partition: start.partition,
             queue: VecDeque::new(),
             bytes: 0,
+            flying: 0,
             is_full: false,
             in_flight: None,
             is_leaving: false,
@@ -170,8 +174,20 @@ impl Lane {
     }
 
     /// Whether the first value's parts have not all come: however large it is, only more of it helps.
-    fn wants_more(&self) -> bool {
-        self.queue.front().is_some_and(|first| first.spans() > self.queue.len())
+    pub(super) fn wants_more(&self) -> bool {
+        !self.is_leaving && self.queue.front().is_some_and(|first| first.spans() > self.queue.len())
+    }
+
+    /// Whether it holds nothing, so that nobody can have what others may wait for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Bytes of the first value, where it could be taken.
+    pub(super) fn first(&self) -> Option<usize> {
+        let spans = self.queue.front()?.spans();
+        let is_free = self.in_flight.is_none() && !self.is_leaving && self.not_before.is_none();
+        (is_free && spans <= self.queue.len()).then(|| self.queue.iter().take(spans).map(Record::size).sum())
     }
 
     pub(super) fn is_drained(&self) -> bool {
@@ -207,7 +223,8 @@ impl Lane {
         Ok(self.in_flight.is_none())
     }
 
-    /// Takes what fits, at least one record where `is_first` says that nothing was taken before it; room again at `half`.
+    /// Takes what fits, at least one record where `is_first` says that nothing was taken before it and nothing is under way; room
+    /// again at `half`.
     pub(super) fn take(
         &mut self,
         id: LaneId,
@@ -236,7 +253,7 @@ impl Lane {
         if records.is_empty() {
             return None;
         }
-        self.in_flight = Some(records.len());
+        (self.in_flight, self.flying) = (Some(records.len()), records.iter().map(Record::size).sum());
         self.is_full = self.is_full && self.bytes > half;
         let (partition, gone) = (self.partition.clone(), self.gone.clone());
         Some(Taken { lane: id, partition, records, known: std::mem::take(&mut self.known), gone })
@@ -253,7 +270,7 @@ impl Lane {
     }
 
     pub(super) fn settle(&mut self, settled: Settled) {
-        self.in_flight = None;
+        (self.in_flight, self.flying) = (None, 0);
         self.head = self.head.max(settled.head.unwrap_or(self.head));
         self.known = settled.known;
         self.not_before = settled.not_before;
