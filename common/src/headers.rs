@@ -12,6 +12,7 @@
 //! | `snapshot` | `true` on a snapshot record, otherwise absent |
 //! | `txn` | `session/number/index` on an event of a multi-document transaction of the source |
 //! | `format` | `bson` when the value is raw BSON; absent for canonical Extended JSON |
+//! | `part` | `number/of`, counted from 1, where the value goes on in the record behind; absent on a whole value |
 
 use crate::cluster_time::ClusterTime;
 
@@ -34,6 +35,8 @@ pub const SNAPSHOT: &str = "snapshot";
 pub const TXN: &str = "txn";
 /// Name of the value format's header.
 pub const FORMAT: &str = "format";
+/// Name of the header of a part's place in its value.
+pub const PART: &str = "part";
 
 /// How a record's value is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +68,16 @@ pub struct Transaction<'a> {
     pub number: i64,
     /// Counts the transaction's carried events from 0.
     pub index: u32,
+}
+
+/// Place of a record that holds a part of a value. The parts of a value stand next to each other in one partition, with the
+/// same key and, but for this one, the same headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Counts from 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
 }
 
 /// The headers of one record, as far as they are present.
@@ -163,6 +176,22 @@ impl<'a> Transaction<'a> {
     }
 }
 
+impl Part {
+    /// Reads the header's text; `None` for one that is no place.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (number, of) = std::str::from_utf8(text).ok()?.split_once('/')?;
+        let part = Self { number: number.parse().ok()?, of: of.parse().ok()? };
+        (1 <= part.number && part.number <= part.of).then_some(part)
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
 impl std::fmt::Display for Transaction<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}/{}", self.session, self.number, self.index)
@@ -203,6 +232,15 @@ mod tests {
         assert!(parsed.is_snapshot);
         assert_eq!(parsed.transaction, Some(Transaction { session: "00ff", number: 12, index: 3 }));
         assert_eq!(parsed.format, Format::ExtJson);
+    }
+
+    #[test]
+    fn a_part_has_a_place_among_its_like() {
+        let part = Part { number: 2, of: 10 };
+        assert_eq!(Part::parse(part.to_string().as_bytes()), Some(part));
+        for text in ["", "1", "0/1", "3/2", "1/x", "-1/2", "1/2/3"] {
+            assert_eq!(Part::parse(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

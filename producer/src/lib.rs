@@ -7,6 +7,7 @@ pub mod control;
 pub mod encode;
 pub mod life;
 pub mod membership;
+pub mod memory;
 pub mod order;
 pub mod pipeline;
 pub mod publish;

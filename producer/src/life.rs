@@ -29,9 +29,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     capture::{Stream, follow, only_database},
     control,
-    encode::{Encoded, Encoder},
+    encode::Encoder,
     membership,
-    publish::{self, Published, Session},
+    memory::Budget,
+    publish::{self, Inlet, Limits, Published, Session},
     pump::{Ends, Pump},
     route::Routes,
     source::{self, CLIENT, Source},
@@ -41,8 +42,6 @@ use crate::{
 
 /// Batches of the stream that wait while one is worked on: the prefetch.
 const BATCHES_AHEAD: usize = 1;
-/// Encoded batches that wait while a transaction commits.
-const ENCODED_AHEAD: usize = 2;
 /// Requests of the control topic that wait for the pump.
 const REQUESTS_AHEAD: usize = 1000;
 /// A longer life than this shows that the slice works, so that the next failure is waited for briefly again.
@@ -70,6 +69,8 @@ pub struct Life {
     pub slice: Slice,
     /// What it tells about itself.
     pub conditions: Conditions,
+    /// What the topics take, as far as that is known.
+    pub limits: Arc<Limits>,
     /// Cancelled when the slice is to be let go.
     pub stop: CancellationToken,
 }
@@ -136,7 +137,7 @@ impl Life {
         };
         lost.store(false, Ordering::Relaxed);
         tell(&beginning);
-        let routes = self.routes(&state, &source)?;
+        let routes = self.routes(&state, &source).await?;
         self.work(source, session, state, beginning, routes, lost.clone()).await
     }
 
@@ -144,8 +145,9 @@ impl Life {
     async fn take_over(&self) -> Result<(Session, State)> {
         let (config, slice) = (self.config.clone(), self.slice.clone());
         let (kafka, stop) = (self.conditions.kafka.clone(), self.stop.clone());
+        let limits = self.limits.clone();
         blocking(move || {
-            let session = Session::open(&config, &slice, kafka, stop)?;
+            let session = Session::open(&config, &slice, limits, kafka, stop)?;
             let state = State::read(&config, &slice)?;
             if state.slice.is_none() {
                 session.claim()?;
@@ -155,12 +157,14 @@ impl Life {
         .await
     }
 
-    fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
+    async fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
         let Config { kafka, pipeline, .. } = self.config.as_ref();
         let topics = Topics::new(&kafka.topic_prefix, pipeline);
         let admin = Admin::new(kafka, CLIENT)?;
         let client = source.client.clone();
-        Routes::open(&state.topics, self.config.filter(), topics, kafka.clone(), admin, client)
+        let most = Budget::of(&self.config.producer).record;
+        let (kafka, limits) = ((kafka.clone(), admin), (self.limits.clone(), most));
+        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client).await
     }
 
     /// The stages, from the stream to Kafka.
@@ -175,7 +179,8 @@ impl Life {
     ) -> Result<()> {
         let settings = &self.config.producer;
         let (batches, batches_out) = mpsc::channel(BATCHES_AHEAD);
-        let (encoded, encoded_out) = mpsc::channel(ENCODED_AHEAD);
+        let budget = Budget::of(settings);
+        let (encoded, encoded_out) = publish::queue(budget.encoded);
         let (requests, requests_out) = mpsc::channel(REQUESTS_AHEAD);
         let (is_copying, is_copying_out) = watch::channel(true);
         let (client, version) = (source.client.clone(), source.server.version);
@@ -201,14 +206,14 @@ impl Life {
         });
         let (config, slice, token) = (self.config.clone(), self.slice.name.clone(), stages.token());
         stages.spawn_thread("control", move || control::follow(&config, &slice, &requests, &token));
-        let most_bytes = settings.transaction_mib as usize * 1024 * 1024;
+        let most_bytes = budget.transaction;
         stages.spawn_thread("publish", move || publish_all(&session, encoded_out, most_bytes));
         self.conditions.slice.ready();
         stages.join().await
     }
 }
 
-fn publish_all(session: &Session, batches: mpsc::Receiver<Encoded>, most_bytes: usize) -> Result<()> {
+fn publish_all(session: &Session, batches: Inlet, most_bytes: usize) -> Result<()> {
     let (published, _) = watch::channel(Published::default());
     publish::run(session, batches, &published, most_bytes)
 }

@@ -4,22 +4,26 @@
 //! and remembered with the position. Guards: the partition count of a namespace never changes under its documents, and
 //! a topic with fewer partitions than the position knows is refused.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use common::{
     config::types::Kafka,
     error::{Error, Kind, Result},
     kafka::{
         MAX_RECORD_BYTES,
-        admin::{Admin, Ensured, Wanted},
+        admin::{Admin, Ensured, REQUEST_TIMEOUT, Wanted},
     },
     namespace::{Filter, Namespace},
     position::Topic,
     topics::Topics,
 };
 use mongodb::Client;
+use tokio::time::Instant;
 
-use crate::snapshot::catalog;
+use crate::{publish::Limits, snapshot::catalog};
+
+/// How soon a broker is asked again about a topic that it has not heard of.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where one namespace's events go.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct Route {
     pub topic: Topic,
     /// The namespace's text, `db.coll`.
     pub name: String,
+    /// The largest record, in bytes, that the topic takes and `producer.memory_mib` allows.
+    pub limit: usize,
 }
 
 /// What is known of a namespace.
@@ -46,6 +52,9 @@ pub struct Routes {
     topics: Topics,
     kafka: Kafka,
     admin: Admin,
+    limits: Arc<Limits>,
+    /// Bytes of a record, whatever its topic takes.
+    most: usize,
     source: Client,
 }
 
@@ -53,23 +62,49 @@ impl Routes {
     /// The routes the position knows.
     ///
     /// # Errors
-    /// [`Kind::PositionLost`] when one of its topics is gone or has fewer partitions.
-    pub fn open(
+    /// [`Kind::PositionLost`] when one of its topics is gone or has fewer partitions; transient when one takes less than the
+    /// batches that are made, see [`Limits::learn`].
+    pub async fn open(
         known: &[Topic],
         filter: Filter,
         topics: Topics,
-        kafka: Kafka,
-        admin: Admin,
+        (kafka, admin): (Kafka, Admin),
+        (limits, most): (Arc<Limits>, usize),
         source: Client,
     ) -> Result<Self> {
-        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, source };
-        for topic in known {
-            routes.check(topic)?;
+        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, limits, most, source };
+        known.iter().try_for_each(|topic| routes.check(topic))?;
+        let ledgers = [routes.topics.positions(), routes.topics.control()];
+        let names = known.iter().map(|topic| topic.topic.clone()).chain(ledgers);
+        let limits = routes.limits(names.collect()).await?;
+        for (topic, limit) in known.iter().zip(limits) {
             if routes.filter.carries(&topic.ns) {
-                routes.learn(topic.clone());
+                routes.learn(topic.clone(), limit);
             }
         }
         Ok(routes)
+    }
+
+    /// What these topics take now.
+    async fn limits(&self, topics: Vec<String>) -> Result<Vec<usize>> {
+        let limits = self.admin.limits(&topics).await?;
+        self.limits.learn(topics.iter().map(String::as_str).zip(limits.iter().copied()))?;
+        Ok(limits)
+    }
+
+    /// What a topic takes that was created a moment ago: not every broker knows of it at once.
+    async fn limit_of_new(&self, topic: &str) -> Result<usize> {
+        let (topics, until) = ([topic.to_owned()], Instant::now() + REQUEST_TIMEOUT);
+        let limit = loop {
+            match self.admin.limits(&topics).await {
+                Ok(limits) => break limits[0],
+                Err(error) if error.kind == Kind::Transient && Instant::now() < until => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        };
+        self.limits.learn([(topic, limit)])?;
+        Ok(limit)
     }
 
     /// The pipeline's namespace filter.
@@ -88,7 +123,8 @@ impl Routes {
     /// position.
     ///
     /// # Errors
-    /// Transient when brokers or source do not answer, [`Kind::Misconfigured`] when the topic is refused, or the collection is
+    /// Transient when brokers or source do not answer, or the topic takes less than the batches that are made;
+    /// [`Kind::Misconfigured`] when the topic is refused, or the collection is
     /// of a kind that cannot be carried.
     pub async fn decide(&mut self, ns: &Namespace) -> Result<Option<Topic>> {
         if !self.filter.carries(ns) {
@@ -96,14 +132,16 @@ impl Routes {
             return Ok(None);
         }
         let topic = self.create(ns).await?;
-        tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, "carrying a namespace");
-        self.learn(topic.clone());
+        let limit = self.limit_of_new(&topic.topic).await?;
+        tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, limit, "carrying a namespace");
+        self.learn(topic.clone(), limit);
         Ok(Some(topic))
     }
 
-    fn learn(&mut self, topic: Topic) {
+    fn learn(&mut self, topic: Topic, limit: usize) {
         let ns = topic.ns.clone();
-        let route = Route { name: ns.to_string(), topic };
+        let most = self.most.min(MAX_RECORD_BYTES as usize);
+        let route = Route { name: ns.to_string(), topic, limit: limit.min(most) };
         self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
     }
 

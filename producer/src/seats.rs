@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     life::{Conditions, Life},
     membership::Held,
+    publish::Limits,
     source,
 };
 
@@ -129,8 +130,13 @@ impl Seats {
         conditions.slice.not_ready("taking over");
         let stop = CancellationToken::new();
         self.stops.insert(partition, stop.clone());
-        let life =
-            Life { config: self.config.clone(), slice: slice.clone(), conditions: conditions.clone(), stop };
+        let life = Life {
+            config: self.config.clone(),
+            slice: slice.clone(),
+            conditions: conditions.clone(),
+            limits: Arc::new(Limits::new(&self.config.kafka)),
+            stop,
+        };
         self.lives.spawn(async move { (partition, life.run().await) });
     }
 

@@ -139,6 +139,7 @@ mod tests {
             ("seq", &format!("rs0/0/{sequence}")),
         ];
         Record {
+            parts: 1,
             partition: ("t".to_owned(), partition),
             offset: i64::try_from(sequence).unwrap(),
             key: Some(json(doc! {"_id": id})),

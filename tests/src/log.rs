@@ -26,8 +26,10 @@ const MOST_BYTES: &str = "180000000";
 pub struct Record {
     /// Topic and partition.
     pub partition: Partition,
-    /// Offset.
+    /// Offset; of a value in parts, that of the last one.
     pub offset: i64,
+    /// How many records of Kafka it stands in.
+    pub parts: usize,
     /// Key.
     pub key: Option<Vec<u8>>,
     /// Value.
@@ -154,11 +156,37 @@ impl Log {
                 Some(Ok(message)) => {
                     let record = copy(&message);
                     self.next.insert(record.partition.clone(), record.offset + 1);
-                    self.records.push(record);
+                    self.keep(record)?;
                 }
             }
             unread.retain(|partition, end| self.next[partition] < *end);
         }
+        Ok(())
+    }
+
+    /// Keeps a record; a part goes to the parts before it, which must stand right before it.
+    fn keep(&mut self, record: Record) -> Result<(), String> {
+        let Some((number, of)) = place(&record) else {
+            self.records.push(record);
+            return Ok(());
+        };
+        if number == 1 {
+            self.records.push(record);
+            return Ok(());
+        }
+        let before = self.records.iter_mut().rfind(|before| before.partition == record.partition);
+        let fits = |before: &&mut Record| {
+            let same = ["v", "ns", "op", "ct", "seq", "snapshot", "txn", "format", "dead.topic"];
+            before.parts + 1 == number
+                && before.offset + 1 == record.offset
+                && before.key == record.key
+                && place(before) == Some((1, of))
+                && same.iter().all(|name| before.header(name) == record.header(name))
+        };
+        let before = before.filter(fits);
+        let before = before.ok_or_else(|| format!("a part that stands alone: {:?}", record.headers))?;
+        before.value.get_or_insert_default().extend_from_slice(record.value.as_deref().unwrap_or_default());
+        (before.offset, before.parts) = (record.offset, number);
         Ok(())
     }
 
@@ -188,11 +216,18 @@ impl Log {
     }
 }
 
+/// A part's number, and how many there are.
+fn place(record: &Record) -> Option<(usize, usize)> {
+    let (number, of) = record.header("part").split_once('/')?;
+    Some((number.parse().ok()?, of.parse().ok()?))
+}
+
 fn copy(message: &BorrowedMessage<'_>) -> Record {
     let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
     Record {
         partition: (message.topic().to_owned(), message.partition()),
         offset: message.offset(),
+        parts: 1,
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
         headers: headers.map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect(),

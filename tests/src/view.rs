@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use crate::{
     log::{self, Log, Partition, Record, parse_time},
@@ -155,6 +158,20 @@ impl View {
         }
         self.events.read()?;
         Ok(&self.events.records)
+    }
+
+    /// Changes what a topic takes, as operators do. Blocks.
+    ///
+    /// # Panics
+    /// When Kafka does not do it.
+    pub fn limit(&self, topic: &str, bytes: usize) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.writer.create().expect("librdkafka takes these options");
+        let bytes = bytes.to_string();
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
+        let changed = Handle::current().block_on(admin.alter_configs([&change], &AdminOptions::new()));
+        let changed = changed.expect("Kafka answers");
+        assert!(changed.iter().all(Result::is_ok), "{changed:?}");
     }
 
     /// Every dead letter.

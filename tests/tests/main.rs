@@ -16,6 +16,7 @@ mod main_job;
 mod names;
 mod namespaces;
 mod outages;
+mod parts;
 mod peers;
 mod poison;
 mod refusals;

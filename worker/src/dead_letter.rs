@@ -40,6 +40,8 @@ use crate::consume::{intake::Partition, record::Record};
 const QUEUE: Duration = Duration::from_secs(5);
 /// The client's own deadline for a delivery; after it the send is tried again.
 const DELIVERY: &str = "30000";
+/// Bytes of a batch: what a topic that was made by hand takes, it takes one by one.
+const BATCH: &str = "16384";
 
 /// The largest record and the headers that are added to it.
 const MOST_BYTES: u32 = MAX_RECORD_BYTES + 64 * 1024;
@@ -99,6 +101,7 @@ impl DeadLetters {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", DELIVERY)
+            .set("batch.size", BATCH)
             .set("message.max.bytes", MOST_BYTES.to_string());
         let (topic, pipeline) = (topics.dead_letters(), config.pipeline.clone());
         Self { settings, producer: OnceLock::new(), topic, pipeline, condition }
@@ -140,7 +143,13 @@ impl DeadLetters {
         record.payload = letter.record.value();
         match self.producer()?.send(record, QUEUE).await {
             Ok(_) => Ok(()),
-            Err((error, _)) => Err(kafka::failed("a dead letter was not taken", error)),
+            Err((error, _)) => {
+                let bytes = letter.record.size();
+                Err(kafka::failed(
+                    format!("{} did not take a dead letter of {bytes} bytes", self.topic),
+                    error,
+                ))
+            }
         }
     }
 

@@ -12,6 +12,7 @@ pub mod dead_letter;
 pub mod decode;
 pub mod discover;
 pub mod identity;
+pub mod memory;
 pub mod path;
 pub mod pipeline;
 pub mod plan;

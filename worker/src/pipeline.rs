@@ -34,6 +34,7 @@ use crate::{
     control::Control,
     dead_letter::{self, DeadLetters},
     discover::Discovery,
+    memory::Budget,
     plan::Limits,
     shape::Rules,
     sink::Sink,
@@ -46,11 +47,6 @@ const TOPICS: &str = "topics";
 /// The conditions of readiness: both sides are reached, and there is something to read.
 pub const CONDITIONS: &[&str] = &[TARGET, KAFKA, TOPICS];
 
-/// Records of text that one batch takes at most, in bytes. As BSON they fit one command (12 MB) several times over.
-const BATCH_BYTES: usize = 8 * MIB;
-const MIB: usize = 1024 * 1024;
-/// Records that wait, of all partitions together. Beside them there are the batches in flight and librdkafka's own queues.
-const BUFFERED_MIB: usize = 64;
 /// A longer life than this shows that things work, so that the next failure is waited for briefly again.
 const STEADY: Duration = Duration::from_secs(60);
 /// A reader that does not turn for this long is hung: looking up the offsets of many partitions takes its time.
@@ -92,10 +88,9 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let condition = context.health.condition(TARGET);
     let (target, admin) =
         tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
-    let shared = Arc::new(Shared::new(Room {
-        of_lane: config.worker.partition_mib as usize * MIB,
-        of_all: BUFFERED_MIB * MIB,
-    }));
+    let budget = Budget::of(&config.worker);
+    let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
+    let shared = Arc::new(Shared::new(room));
     let control = Control::new(config.kafka.clone(), topics.control(), config.worker.topics.is_empty());
     let authority = target.store.clone().map(|store| Authority {
         store,
@@ -186,7 +181,8 @@ fn apply(
     let condition = context.health.condition(TARGET);
     let exact = target.store.map(|store| Exact::new(store, control, [condition.clone(), kafka]));
     let sink = Sink::new(target.deployment, limits, condition);
-    let limit = Limit { records: usize::from(config.worker.batch_statements), bytes: BATCH_BYTES };
+    let bytes = Budget::of(&config.worker).batch;
+    let limit = Limit { records: usize::from(config.worker.batch_statements), bytes };
     let most = usize::from(config.worker.connections);
     let applier = Applier::new(shared.clone(), Batches::new(config, sink, dead_letters, exact)?, limit, most);
     let token = stages.token();

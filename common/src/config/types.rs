@@ -197,7 +197,11 @@ pub struct Producer {
     /// Change events the source returns at most per batch.
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_events: u32,
-    /// Bytes of encoded events that one Kafka transaction holds at most, in MiB.
+    /// Memory that the process may be resident with for each slice it works on, in MiB. Batches and queues follow from it. Documents
+    /// of many megabytes may take more (`docs/memory.md`).
+    #[schemars(range(min = 64, max = 65_536))]
+    pub memory_mib: u32,
+    /// Bytes of encoded events that one Kafka transaction holds at most, in MiB, and never more than 1/32 of `memory_mib`.
     #[schemars(range(min = 1, max = 1024))]
     pub transaction_mib: u32,
     /// How long Kafka waits for a silent producer before it aborts its transaction, in milliseconds. Readers wait as long.
@@ -212,7 +216,8 @@ pub struct Producer {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Snapshot {
-    /// Bytes that a chunk holds at most, in MiB; one larger document makes a chunk of its own.
+    /// Bytes that a chunk holds at most, in MiB, and never more than 1/64 of `producer.memory_mib`; one larger document makes a
+    /// chunk of its own.
     #[schemars(range(min = 1, max = 256))]
     pub chunk_mib: u32,
     /// Chunks read at the same time. Each may hold `chunk_mib` in memory.
@@ -236,7 +241,11 @@ pub struct Worker {
     /// Batches written at the same time, each on its own connection.
     #[schemars(range(min = 1, max = 64))]
     pub connections: u16,
-    /// Records kept ready per partition, in MiB; a fuller partition is paused.
+    /// Memory that the process may be resident with, in MiB. Buffers, batches and what is fetched at one time follow from it. Many
+    /// partitions with documents of many megabytes may take more (`docs/memory.md`).
+    #[schemars(range(min = 64, max = 65_536))]
+    pub memory_mib: u32,
+    /// Records kept ready per partition, in MiB; a fuller partition is paused. All partitions together keep 1/4 of `memory_mib`.
     #[schemars(range(min = 1, max = 1024))]
     pub partition_mib: u32,
     /// How often offsets are committed at the least, in milliseconds.

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{
+        AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier,
+        TopicReplication,
+    },
     consumer::{BaseConsumer, Consumer},
     error::RDKafkaErrorCode as Code,
 };
@@ -16,6 +19,9 @@ use crate::{
 
 /// How long one request to the brokers may take before the caller retries.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What Kafka calls the largest batch of records that a topic takes; its default where nobody says otherwise.
+const LIMIT: (&str, usize) = ("max.message.bytes", 1_048_588);
 
 /// A topic that must exist.
 #[derive(Debug, Clone)]
@@ -129,6 +135,28 @@ impl Admin {
         }
     }
 
+    /// The largest batch of records, in bytes, that each of these topics takes: `max.message.bytes`. Kafka's default where
+    /// the rights to read a topic's configs (`DescribeConfigs`) are missing.
+    ///
+    /// # Errors
+    /// Transient when the brokers do not answer, or the one that does has not heard of a topic yet.
+    pub async fn limits(&self, topics: &[String]) -> Result<Vec<usize>> {
+        let context = || "cannot read the limits of the topics";
+        let wanted: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
+        let results = self.client.describe_configs(&wanted, &options).await;
+        let results = results.map_err(|error| failed(context(), error))?;
+        let limits = topics.iter().zip(results).map(|(topic, result)| match result {
+            Ok(resource) => Ok(limit(&resource).unwrap_or(LIMIT.1)),
+            Err(code @ (Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) => {
+                tracing::warn!(topic, reason = %code, "max.message.bytes cannot be read and is taken to be Kafka's default");
+                Ok(LIMIT.1)
+            }
+            Err(code) => Err(Error::caused(Kind::Transient, context(), code)),
+        });
+        limits.collect()
+    }
+
     /// Partitions of a topic; `None` when there is no such topic.
     ///
     /// # Errors
@@ -141,6 +169,10 @@ impl Admin {
         let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
         Ok(u16::try_from(count).ok().filter(|count| *count > 0))
     }
+}
+
+fn limit(resource: &ConfigResource) -> Option<usize> {
+    resource.get(LIMIT.0)?.value.as_ref()?.parse().ok()
 }
 
 fn refusal(code: Code) -> Kind {

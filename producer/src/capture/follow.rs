@@ -33,14 +33,14 @@ pub async fn follow(
 ) -> Result<()> {
     let mut backoff = Backoff::default();
     loop {
+        // The place first: a batch, 16 MB at most, is asked for when the one before it is being worked on, never beside two.
+        let Ok(place) = batches.reserve().await else { return Ok(()) };
         stream.set_patience(if *is_copying.borrow() { COPYING_PATIENCE } else { IDLE_PATIENCE });
         match stream.next().await {
             Ok(batch) => {
                 backoff.reset();
                 condition.ready();
-                if batches.send(batch).await.is_err() {
-                    return Ok(());
-                }
+                place.send(batch);
             }
             Err(error) if error.kind == Kind::Transient => {
                 let wait = backoff.next().unwrap_or(IDLE_PATIENCE);

@@ -65,6 +65,12 @@ impl Encoded {
         &self.arena[record.value.clone()]
     }
 
+    /// Makes its keys and values so many bytes.
+    #[cfg(test)]
+    pub(crate) fn resize(&mut self, bytes: usize) {
+        self.arena.resize(bytes, 0);
+    }
+
     /// Bytes of keys and values.
     #[must_use]
     pub const fn bytes(&self) -> usize {

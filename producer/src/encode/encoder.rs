@@ -20,7 +20,8 @@ use serde_json::value::RawValue;
 use super::{Encoded, Entry, Record, snapshot_event, transaction};
 use crate::route::Route;
 
-/// Memory that a batch begins with at most: one large event must not make every batch after it as large.
+/// Memory that is kept for the next event, and that a batch begins with, at most: one large event must not make all after it as
+/// large.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Turns events and snapshot documents into records, in the order in which it is given them.
@@ -119,7 +120,9 @@ impl Encoder {
         let record = Record::new(route, operation, time, self.next_sequence(), true);
         let view = Document::new(event.as_bytes()).map_err(malformed)?;
         let pushed = self.push(record, Some(id), view);
-        self.event = event;
+        if event.len() <= KEPT_BYTES {
+            self.event = event;
+        }
         pushed
     }
 

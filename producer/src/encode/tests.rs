@@ -17,7 +17,8 @@ use crate::route::Route;
 
 fn route(coll: &str) -> Arc<Route> {
     let ns = common::namespace::Namespace::new("test", coll);
-    Arc::new(Route { name: ns.to_string(), topic: Topic { topic: ns.to_string(), ns, partitions: 8 } })
+    let topic = Topic { topic: ns.to_string(), ns, partitions: 8 };
+    Arc::new(Route { name: topic.ns.to_string(), topic, limit: 1 << 20 })
 }
 
 fn encoder(sequence: u64) -> Encoder {

@@ -1,16 +1,16 @@
 //! Writing record headers.
 
-use common::headers::{CT, FORMAT, Format, NS, OP, SEQ, SNAPSHOT, Sequence, TXN, V, VERSION};
+use common::headers::{CT, FORMAT, Format, NS, OP, PART, Part, SEQ, SNAPSHOT, Sequence, TXN, V, VERSION};
 use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::encode::Record;
 
-/// The headers of one record.
-pub(super) fn of(record: &Record, slice: &str, epoch: u32) -> OwnedHeaders {
+/// The headers of one record, which may hold a part of its value.
+pub(super) fn of(record: &Record, part: Option<Part>, slice: &str, epoch: u32) -> OwnedHeaders {
     let version = VERSION.to_string();
     let time = record.cluster_time.to_string();
     let sequence = Sequence { slice, epoch, number: record.sequence }.to_string();
-    let headers = OwnedHeaders::new_with_capacity(8);
+    let headers = OwnedHeaders::new_with_capacity(9);
     let headers = put(headers, V, &version);
     let headers = put(headers, NS, &record.route.name);
     let headers = put(headers, OP, &record.operation);
@@ -21,9 +21,13 @@ pub(super) fn of(record: &Record, slice: &str, epoch: u32) -> OwnedHeaders {
         Some(place) => put(headers, TXN, place),
         None => headers,
     };
-    match record.format {
+    let headers = match record.format {
         Format::ExtJson => headers,
         Format::Bson => put(headers, FORMAT, "bson"),
+    };
+    match part {
+        Some(part) => put(headers, PART, &part.to_string()),
+        None => headers,
     }
 }
 

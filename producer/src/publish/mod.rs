@@ -12,8 +12,13 @@
 //! is the position read: nobody can move it afterwards without fencing us in turn.
 
 mod headers;
+mod limits;
+mod parts;
 mod publisher;
+mod queue;
 mod transaction;
 
-pub use publisher::{Published, Publisher, run};
+pub use limits::Limits;
+pub use publisher::{Published, run};
+pub use queue::{Inlet, Outlet, queue};
 pub use transaction::Session;

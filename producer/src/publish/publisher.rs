@@ -6,9 +6,9 @@ use std::{
 };
 
 use common::{cluster_time::ClusterTime, error::Result, telemetry::names};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::Session;
+use super::{Inlet, Session};
 use crate::{encode::Encoded, sabotage};
 
 /// What is durable in Kafka.
@@ -20,27 +20,17 @@ pub struct Published {
     pub sequence: u64,
 }
 
-/// The sending half, for the encoder's side. Holds at most one batch beside the one that is being committed.
-#[derive(Debug, Clone)]
-pub struct Publisher {
-    /// Where encoded batches go.
-    pub batches: mpsc::Sender<Encoded>,
-    /// What is durable.
-    pub published: watch::Receiver<Published>,
-}
-
 /// Commits what arrives until the senders are gone. Blocks; run it on a thread of its own.
 ///
 /// # Errors
 /// What [`Session::commit`] returns; batches not committed by then are not published, and the position says so.
 pub fn run(
     session: &Session,
-    mut batches: mpsc::Receiver<Encoded>,
+    mut batches: Inlet,
     published: &watch::Sender<Published>,
     most_bytes: usize,
 ) -> Result<()> {
-    while let Some(first) = batches.blocking_recv() {
-        let mut gathered = gather(first, &mut batches, most_bytes);
+    while let Some(mut gathered) = batches.gather(most_bytes) {
         sabotage::swap(&mut gathered);
         if sabotage::doubles() {
             session.commit(&gathered)?;
@@ -48,20 +38,10 @@ pub fn run(
         let begun = Instant::now();
         session.commit(&gathered)?;
         report(&gathered, begun.elapsed(), published);
+        drop(gathered);
+        batches.published();
     }
     Ok(())
-}
-
-/// The first batch and whatever else is ready, up to `most_bytes`.
-fn gather(first: Encoded, batches: &mut mpsc::Receiver<Encoded>, most_bytes: usize) -> Vec<Encoded> {
-    let mut bytes = first.bytes();
-    let mut gathered = vec![first];
-    while bytes < most_bytes {
-        let Ok(next) = batches.try_recv() else { break };
-        bytes += next.bytes();
-        gathered.push(next);
-    }
-    gathered
 }
 
 fn report(gathered: &[Encoded], took: Duration, published: &watch::Sender<Published>) {

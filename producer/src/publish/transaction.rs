@@ -20,12 +20,16 @@ use rdkafka::{
     ClientContext,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode as Code},
+    message::Message as _,
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::headers;
-use crate::encode::{Encoded, Entry};
+use super::{Limits, headers, parts};
+use crate::{
+    encode::{Encoded, Entry, Record},
+    memory::Budget,
+};
 
 /// How long the brokers may take to begin, end or fence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,13 +37,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPTS: usize = 3;
 /// How often the delivery reports are served while a transaction's records are on their way.
 const SERVE_INTERVAL: Duration = Duration::from_millis(1);
-/// Bytes librdkafka may hold, in KiB: the largest record and a transaction beside it.
-const QUEUE_KIB: u32 = 192 * 1024;
 
-/// The first delivery of a transaction that failed: it says why the brokers will abort it.
+/// The first delivery of a transaction that failed: it says why the brokers will abort it, and which topic it was for.
 #[derive(Debug, Clone)]
 struct Deliveries {
-    failed: Arc<Mutex<Option<KafkaError>>>,
+    failed: Arc<Mutex<Option<(KafkaError, String)>>>,
     reached: Condition,
 }
 
@@ -49,7 +51,7 @@ impl Deliveries {
     }
 
     /// Forgets the failure and hands it out.
-    fn take(&self) -> Option<KafkaError> {
+    fn take(&self) -> Option<(KafkaError, String)> {
         self.failed.lock().ok()?.take()
     }
 }
@@ -71,8 +73,8 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let (Err((error, _)), Ok(mut failed)) = (result, self.failed.lock()) {
-            failed.get_or_insert_with(|| error.clone());
+        if let (Err((error, record)), Ok(mut failed)) = (result, self.failed.lock()) {
+            failed.get_or_insert_with(|| (error.clone(), record.topic().to_owned()));
         }
     }
 }
@@ -84,6 +86,7 @@ pub struct Session {
     slice: Slice,
     positions: String,
     control: String,
+    limits: Arc<Limits>,
     shutdown: CancellationToken,
 }
 
@@ -95,10 +98,12 @@ impl Session {
     pub fn open(
         config: &Config,
         slice: &Slice,
+        limits: Arc<Limits>,
         reached: Condition,
         shutdown: CancellationToken,
     ) -> Result<Self> {
         let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
+        let budget = Budget::of(&config.producer);
         let deliveries = Deliveries { failed: Arc::default(), reached };
         let client: BaseProducer<Deliveries> = client_config(&config.kafka, "oplogue-producer")
             .set("transactional.id", format!("oplogue.{}.{}", config.pipeline, slice.name))
@@ -107,7 +112,8 @@ impl Session {
             .set("acks", "all")
             .set("compression.type", "lz4")
             .set("linger.ms", "1")
-            .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
+            .set("batch.size", limits.batch_bytes().to_string())
+            .set("queue.buffering.max.kbytes", (budget.queue / 1024).to_string())
             .create_with_context(deliveries.clone())
             .map_err(|error| failed("cannot build the Kafka producer", error))?;
         client
@@ -119,6 +125,7 @@ impl Session {
             slice: slice.clone(),
             positions: topics.positions(),
             control: topics.control(),
+            limits,
             shutdown,
         })
     }
@@ -140,15 +147,18 @@ impl Session {
     /// never gets through is replaced by a new one.
     ///
     /// # Errors
-    /// Transient when it did not get through; [`Kind::Fenced`] when another producer has taken over or the client is of no
-    /// more use; [`Kind::Misconfigured`] when the brokers refuse a record, as one larger than the topic's
-    /// `max.message.bytes`; [`Kind::Cancelled`] on shutdown.
+    /// Transient when it did not get through, also where a topic has come to take less; [`Kind::Fenced`] when another
+    /// producer has taken over or the client is of no more use; [`Kind::Misconfigured`] when the brokers refuse a record, or
+    /// one can be cut as small as it may be and does not fit; [`Kind::Cancelled`] on shutdown.
     pub fn commit(&self, batches: &[Encoded]) -> Result<()> {
+        batches.iter().try_for_each(check_keys)?;
         let mut backoff = Backoff::default().take(ATTEMPTS);
         loop {
-            let error = match self.attempt(batches) {
+            let (error, topic) = match self.attempt(batches) {
                 Ok(()) => return Ok(()),
-                Err(error) if is_abortable(&error) => self.deliveries.take().unwrap_or(error),
+                Err(error) if is_abortable(&error) => {
+                    self.deliveries.take().unwrap_or((error, String::new()))
+                }
                 Err(error) => return Err(failed("cannot publish", error)),
             };
             metrics::counter!(names::PRODUCER_TRANSACTIONS, "outcome" => "aborted").increment(1);
@@ -156,6 +166,11 @@ impl Session {
             if self.shutdown.is_cancelled() {
                 tracing::warn!(%error, "stopping without the last batch; it is published at the next start");
                 return Err(Error::cancelled());
+            }
+            if error.rdkafka_error_code() == Some(Code::MessageSizeTooLarge) {
+                // Readers need not wait for the next life to abort it.
+                drop(self.abort());
+                return Err(self.limits.refused(&topic));
             }
             let wait = backoff.next().filter(|_| classify(&error) == Kind::Transient);
             let Some(wait) = wait else { return Err(failed("cannot publish", error)) };
@@ -189,16 +204,20 @@ impl Session {
 
     fn send_batch(&self, batch: &Encoded) -> Result<(), KafkaError> {
         for record in &batch.records {
-            let headers = headers::of(record, &self.slice.name, batch.position.epoch);
-            let mut out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
-                .partition(record.partition)
-                .payload(batch.value(record))
-                .timestamp(i64::from(record.cluster_time.seconds()) * 1000)
-                .headers(headers);
-            if let Some(key) = batch.key(record) {
-                out = out.key(key);
+            let key = batch.key(record);
+            let room = room(record, key).unwrap_or(usize::MAX);
+            for (part, value) in parts::cut(batch.value(record), room) {
+                let headers = headers::of(record, part, &self.slice.name, batch.position.epoch);
+                let out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
+                    .partition(record.partition)
+                    .payload(value)
+                    .timestamp(i64::from(record.cluster_time.seconds()) * 1000)
+                    .headers(headers);
+                self.send(match key {
+                    Some(key) => out.key(key),
+                    None => out,
+                })?;
             }
-            self.send(out)?;
         }
         self.send_entries(&self.control, control::PARTITION, &batch.announcements)
     }
@@ -267,6 +286,26 @@ impl Session {
             }
         }
     }
+}
+
+/// Bytes of its value that one record takes.
+fn room(record: &Record, key: Option<&[u8]>) -> Option<usize> {
+    parts::room(record.route.limit, key.map_or(0, <[u8]>::len))
+}
+
+/// Every record repeats its key, so that must fit, whatever becomes of the value.
+fn check_keys(batch: &Encoded) -> Result<()> {
+    let unfit = batch.records.iter().find(|record| room(record, batch.key(record)).is_none());
+    unfit.map_or(Ok(()), |record| {
+        let (topic, limit) = (&record.route.topic.topic, record.route.limit);
+        let key = batch.key(record).map_or(0, <[u8]>::len);
+        let context = format!(
+            "an event of {} has a key of {key} bytes, which no record of topic {topic} can hold beside the rest: raise its \
+             max.message.bytes ({limit})",
+            record.route.name
+        );
+        Err(Error::new(Kind::Misconfigured, context))
+    })
 }
 
 /// Of each key the newest record over all batches: only that would survive compaction.

@@ -34,7 +34,9 @@ use self::{
 use crate::{
     capture::{Batch, Fragments, Place},
     control::{Asked, Entry},
-    encode::{Encoded, Encoder},
+    encode::Encoder,
+    memory::Budget,
+    publish::Outlet,
     route::{Decision, Route, Routes},
     sabotage,
     snapshot::catalog::Sort,
@@ -45,8 +47,6 @@ use crate::{
 /// How often an idle stream's token is written to Kafka, so that it never ages out of the source's oplog.
 const IDLE_POSITION_INTERVAL: Duration = Duration::from_secs(10);
 
-const MIB: usize = 1024 * 1024;
-
 /// The ends the pump is connected to.
 pub struct Ends {
     /// Batches of the stream.
@@ -54,7 +54,7 @@ pub struct Ends {
     /// What workers and operators ask for.
     pub requests: mpsc::Receiver<Entry>,
     /// Where encoded batches go.
-    pub publisher: mpsc::Sender<Encoded>,
+    pub publisher: Outlet,
     /// Tells the stream whether chunks wait for it to advance.
     pub is_copying: watch::Sender<bool>,
 }
@@ -99,9 +99,10 @@ impl Pump {
         ends: Ends,
         settings: &Producer,
     ) -> Self {
+        let budget = Budget::of(settings);
         let is_copying = encoder.position().snapshot != SnapshotState::Ended;
         Self {
-            rounds: Rounds::new(&source, &settings.snapshot),
+            rounds: Rounds::new(&source, &settings.snapshot, budget.chunk),
             source,
             encoder,
             routes,
@@ -111,7 +112,7 @@ impl Pump {
             requests: Requests::default(),
             fragments: Fragments::default(),
             ends,
-            most_bytes: settings.transaction_mib as usize * MIB,
+            most_bytes: budget.transaction,
             full_batch: settings.batch_events,
             flushed: Instant::now(),
             report: Report::default(),
@@ -290,8 +291,7 @@ impl Pump {
     async fn flush(&mut self) -> Result<()> {
         let encoded = self.encoder.take()?;
         self.flushed = Instant::now();
-        // The publisher is gone only when it has failed; its own error says why.
-        self.ends.publisher.send(encoded).await.map_err(|_| Error::cancelled())
+        self.ends.publisher.send(encoded).await
     }
 }
 

@@ -19,7 +19,7 @@ use common::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{MIB, Pump};
+use super::Pump;
 use crate::{
     snapshot::{self, Outcome, Query, keys, keys::Looked},
     source::Source,
@@ -90,11 +90,11 @@ impl At<'_> {
 }
 
 impl Rounds {
-    pub(super) fn new(source: &Source, settings: &Snapshot) -> Self {
+    pub(super) fn new(source: &Source, settings: &Snapshot, chunk_bytes: usize) -> Self {
         Self {
             open: None,
             parallel: usize::from(settings.parallel),
-            chunk_bytes: settings.chunk_mib as usize * MIB,
+            chunk_bytes,
             is_transactional: source.server.version < Version::new(5, 0, 0),
             can_nudge: true,
             backoff: Backoff::default(),

@@ -55,7 +55,7 @@ struct Bench {
 
 impl Bench {
     fn new(lanes: i32, most: usize, fails_at: Option<i64>) -> Self {
-        let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
+        let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30, of_batches: 1 << 30 }));
         let assign = |number| {
             let partition = Partition { topic: "t".into(), number };
             let start = Start {

@@ -32,7 +32,7 @@ fn event(operation: &str, coll: &str) -> Document {
 
 /// Records at offsets 10, 11, … of one lane, as raw BSON; the sequence is the offset, or what is given.
 fn taken(events: &[(Document, Option<u64>)]) -> Vec<Taken> {
-    let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
+    let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30, of_batches: 1 << 30 }));
     let partition = Partition { topic: "t".into(), number: 0 };
     let start = Start {
         partition,

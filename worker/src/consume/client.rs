@@ -4,6 +4,7 @@ use common::{config::types::Config, error::Result, kafka};
 use rdkafka::{ClientConfig, consumer::BaseConsumer};
 
 use super::context::Context;
+use crate::memory::Budget;
 
 /// Settings that the guarantees rest on.
 const FIXED: [(&str, &str); 6] = [
@@ -20,16 +21,12 @@ const FIXED: [(&str, &str); 6] = [
 ];
 
 /// Settings that the user's `kafka.options` may change.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 5] = [
     // A dead worker's partitions are taken over after this (the brokers' least is 6 s).
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "2000"),
     // A fetch that waits for news holds up a partition that has just got room again.
     ("fetch.wait.max.ms", "100"),
-    // Memory: what librdkafka keeps of each partition beside our own buffer, and what one answer holds.
-    ("queued.max.messages.kbytes", "512"),
-    ("fetch.message.max.bytes", "524288"),
-    ("fetch.max.bytes", "8388608"),
     // The default, a second, would be the pause after every full queue.
     ("fetch.queue.backoff.ms", "10"),
     ("statistics.interval.ms", "2000"),
@@ -47,7 +44,8 @@ pub fn group(config: &Config) -> String {
 /// How a consumer of the pipeline's group is set. It is a member once it subscribes.
 pub(super) fn settings(config: &Config) -> ClientConfig {
     let mut settings = kafka::client_config(&config.kafka, "oplogue-worker");
-    for (key, value) in DEFAULTS {
+    let defaults = DEFAULTS.map(|(key, value)| (key, value.to_owned())).into_iter();
+    for (key, value) in defaults.chain(fetches(&Budget::of(&config.worker))) {
         if !config.kafka.options.contains_key(key) {
             settings.set(key, value);
         }
@@ -64,6 +62,16 @@ pub(super) fn create(settings: &ClientConfig) -> Result<BaseConsumer<Context>> {
     settings
         .create_with_context(Context::default())
         .map_err(|error| kafka::failed("cannot build the Kafka consumer", error))
+}
+
+/// What librdkafka holds beside our own buffers. A batch that is larger than what is asked for comes all the same, and librdkafka
+/// then asks for twice as much of that partition (read: 2.12, `rd_kafka_msgset_reader_run`).
+fn fetches(budget: &Budget) -> [(&'static str, String); 3] {
+    [
+        ("queued.max.messages.kbytes", (budget.fetched_of_partition / 1024).to_string()),
+        ("fetch.message.max.bytes", budget.fetch_of_partition.to_string()),
+        ("fetch.max.bytes", budget.fetch.to_string()),
+    ]
 }
 
 fn fix(settings: &mut ClientConfig) -> &mut ClientConfig {

@@ -2,32 +2,13 @@
 //!
 //! Key, value and headers lie in one allocation: a worker reads hundreds of thousands of records a second.
 
+use common::headers::{PART, Part};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 /// Room for the headers that our own records have. It is not given back: that would cost another copy.
 const HEADERS: usize = 128;
 /// Stands for "no value" where a length is kept.
 const ABSENT: u32 = u32::MAX;
-
-/// The header of a record that holds a part of a value.
-const PART: &str = "part";
-
-/// A part's place: `<number>/<of>`, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// Its number.
-    pub number: u32,
-    /// How many there are.
-    pub of: u32,
-}
-
-impl Part {
-    fn parse(text: &[u8]) -> Option<Self> {
-        let (number, of) = std::str::from_utf8(text).ok()?.split_once('/')?;
-        let part = Self { number: number.parse().ok()?, of: of.parse().ok()? };
-        (1 <= part.number && part.number <= part.of).then_some(part)
-    }
-}
 
 /// A consumed record, untouched.
 #[derive(Clone, PartialEq, Eq)]

@@ -69,12 +69,16 @@ impl Tap {
 
     /// Moves what is there into the lane's buffer, as far as there is room. `true` when there may be more at once.
     pub(super) fn flow(&self, shared: &Shared, scratch: &mut Vec<Record>) -> Result<bool> {
-        if !self.flowing.load(Ordering::Acquire) || !shared.intake().has_room(self.lane) {
+        if !self.flowing.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let room = shared.intake().room(self.lane);
+        if room == 0 {
             return Ok(false);
         }
         // Before looking, so that what comes while we look is not missed.
         self.flowing.store(false, Ordering::Release);
-        let more = self.read(shared, scratch)?;
+        let more = self.read(shared, scratch, room)?;
         self.flowing.fetch_or(more, Ordering::AcqRel);
         if !scratch.is_empty() {
             let pushed = shared.intake().push(self.lane, scratch);
@@ -86,11 +90,15 @@ impl Tap {
         Ok(more)
     }
 
-    fn read(&self, shared: &Shared, records: &mut Vec<Record>) -> Result<bool> {
-        for _ in 0..TURN {
+    fn read(&self, shared: &Shared, records: &mut Vec<Record>, room: usize) -> Result<bool> {
+        let mut bytes = 0;
+        while records.len() < TURN && bytes < room {
             match self.queue.poll(Duration::ZERO) {
                 None => return Ok(false),
-                Some(Ok(message)) => records.push(Record::copy(&message)),
+                Some(Ok(message)) => {
+                    records.push(Record::copy(&message));
+                    bytes += records.last().map_or(0, Record::size);
+                }
                 Some(Err(error)) => self.trouble(shared, error)?,
             }
         }

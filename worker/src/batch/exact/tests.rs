@@ -42,7 +42,7 @@ fn batches(script: &Script) -> Batches<Script> {
 
 /// Three inserts at the offsets 10 to 12.
 fn taken() -> Vec<Taken> {
-    let shared = Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 });
+    let shared = Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30, of_batches: 1 << 30 });
     let partition = Partition { topic: "t".into(), number: 0 };
     let known = Known { offset: 10, ..Known::default() };
     let start = Start { partition, at: 10, committed: None, anchor: None, known, is_ordered: false };

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::checkpoint::{Anchor, Known};
+use crate::consume::order::Probe;
 
 const LIMIT: Limit = Limit { records: 10, bytes: 10_000 };
 
@@ -23,7 +26,9 @@ fn start(number: i32) -> Start {
 }
 
 fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {
-    let mut intake = Intake::new(Room { of_lane: 8 * record(0).size(), of_all: 800 * record(0).size() });
+    let size = record(0).size();
+    let room = Room { of_lane: 8 * size, of_all: 800 * size, of_batches: 800 * size };
+    let mut intake = Intake::new(room);
     let ids = (0..lanes).map(|number| intake.assign(start(number))).collect();
     (intake, ids)
 }
@@ -81,12 +86,12 @@ fn record_over_the_limit_goes_alone() {
 fn full_lane_has_room_again_at_half() {
     let (mut intake, ids) = intake(1);
     push(&mut intake, ids[0], 0..8);
-    assert!(!intake.has_room(ids[0]));
+    assert!(intake.room(ids[0]) == 0);
     let taken = intake.take(Limit { records: 2, bytes: 10_000 });
-    assert!(!intake.has_room(ids[0]));
+    assert!(intake.room(ids[0]) == 0);
     intake.settle(done(&taken[0]));
     let taken = intake.take(Limit { records: 4, bytes: 10_000 });
-    assert!(intake.has_room(ids[0]));
+    assert!(intake.room(ids[0]) > 0);
     assert_eq!(taken[0].records.len(), 4);
 }
 
@@ -94,10 +99,10 @@ fn full_lane_has_room_again_at_half() {
 fn many_lanes_have_less_room_each() {
     let (mut intake, ids) = intake(2);
     push(&mut intake, ids[0], 0..6);
-    assert!(intake.has_room(ids[0]));
+    assert!(intake.room(ids[0]) > 0);
     let more: Vec<_> = (2..200).map(|number| intake.assign(start(number))).collect();
     push(&mut intake, more[0], 0..4);
-    assert!(!intake.has_room(more[0]));
+    assert!(intake.room(more[0]) == 0);
 }
 
 #[test]
@@ -246,4 +251,76 @@ fn ordered_lanes_share_no_batch_with_others() {
     let (first, second) = (intake.take(LIMIT), intake.take(LIMIT));
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first[0].is_ordered, second[0].is_ordered);
+}
+
+/// A record that holds part `number` of `of`.
+fn part(offset: i64, number: u32, of: u32) -> Record {
+    let place = format!("{number}/{of}");
+    let header = std::iter::once(("part", Some(place.as_bytes())));
+    Record::new(offset, None, None, Some(&[b'x'; 100]), header)
+}
+
+/// Lanes that may hold `of_all` records together, and `of_batches` in batches.
+fn narrow(lanes: i32, of_all: usize, of_batches: usize) -> (Intake, Vec<LaneId>) {
+    let size = record(0).size();
+    let room = Room { of_lane: 100 * size, of_all: of_all * size, of_batches: of_batches * size };
+    let mut intake = Intake::new(room);
+    let ids = (0..lanes).map(|number| intake.assign(start(number))).collect();
+    (intake, ids)
+}
+
+#[test]
+fn full_lanes_together_stop_the_others_but_for_the_value_that_is_not_whole() {
+    let (mut intake, ids) = narrow(3, 6, 100);
+    push(&mut intake, ids[0], 0..4);
+    intake.push(ids[1], &mut vec![part(0, 1, 5), part(1, 2, 5)]).unwrap();
+    assert_eq!(intake.room(ids[0]), 0);
+    assert!(intake.room(ids[1]) > 0, "only more of it helps");
+    assert_eq!(intake.room(ids[2]), 0, "what is empty stays empty");
+    let taken = intake.take(LIMIT);
+    assert_eq!(offsets(&taken), [(0, vec![0, 1, 2, 3])]);
+    assert!(intake.room(ids[2]) > 0, "what is in a batch does not wait");
+    intake.push(ids[1], &mut (2..5).map(|n| part(n, 1 + u32::try_from(n).unwrap(), 5)).collect()).unwrap();
+    assert_eq!(offsets(&intake.take(LIMIT)), [(1, vec![0, 1, 2, 3, 4])]);
+}
+
+#[test]
+fn of_several_values_that_are_not_whole_one_goes_on() {
+    let (mut intake, ids) = narrow(2, 4, 100);
+    for id in &ids {
+        intake.push(*id, &mut vec![part(0, 1, 9), part(1, 2, 9)]).unwrap();
+    }
+    assert_eq!([intake.room(ids[0]) > 0, intake.room(ids[1]) > 0], [true, false]);
+    intake.leave(ids[0]);
+    assert!(intake.room(ids[1]) > 0);
+}
+
+#[test]
+fn empty_lanes_of_an_ordered_topic_are_read_though_all_is_full() {
+    let (mut intake, ids) = narrow(2, 2, 100);
+    let ordered = intake.assign(Start {
+        partition: Partition { topic: "o".into(), number: 0 },
+        is_ordered: true,
+        ..start(0)
+    });
+    push(&mut intake, ids[0], 0..3);
+    assert_eq!((intake.room(ids[0]), intake.room(ids[1])), (0, 0));
+    assert!(intake.room(ordered) > 0, "its topic's other lanes may wait for what it holds");
+}
+
+#[test]
+fn a_value_beyond_the_room_of_batches_goes_alone_once_it_is_its_turn() {
+    let (mut intake, ids) = narrow(3, 1000, 4);
+    push(&mut intake, ids[0], 0..4);
+    let first = intake.take(Limit { records: 2, ..LIMIT });
+    assert_eq!(offsets(&first), [(0, vec![0, 1])]);
+    intake.push(ids[1], &mut (0..6).map(|n| part(n, 1 + u32::try_from(n).unwrap(), 6)).collect()).unwrap();
+    push(&mut intake, ids[2], 0..1);
+    assert!(intake.take(LIMIT).is_empty(), "nobody overtakes it, or it would wait for ever");
+    intake.settle(done(&first[0]));
+    let taken = intake.take(LIMIT);
+    assert_eq!(offsets(&taken), [(1, vec![0, 1, 2, 3, 4, 5])]);
+    assert!(intake.take(LIMIT).is_empty(), "alone");
+    intake.settle(done(&taken[0]));
+    assert_eq!(offsets(&intake.take(LIMIT)), [(2, vec![0]), (0, vec![2, 3])]);
 }

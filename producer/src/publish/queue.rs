@@ -1,0 +1,135 @@
+//! Encoded batches on their way to the publisher, bounded in bytes.
+//!
+//! A batch takes its share of the room until it is published, at most all of it. One that takes all has the pump wait until it
+//! is published: an event whose text is 90 MB is in memory once, never while the next one grows beside it.
+
+use std::sync::Arc;
+
+use common::error::{Error, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::encode::Encoded;
+
+/// Batches that wait, however small.
+const AHEAD: usize = 2;
+/// What the room is counted in, so that its numbers fit 32 bits.
+const KIB: usize = 1024;
+
+/// A batch and its share of the room.
+type Waiting = (Encoded, OwnedSemaphorePermit);
+
+/// The sending end.
+#[derive(Debug)]
+pub struct Outlet {
+    batches: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+    all: u32,
+}
+
+/// The receiving end, for the publisher's thread.
+#[derive(Debug)]
+pub struct Inlet {
+    batches: mpsc::Receiver<Waiting>,
+    /// Shares of what was handed out and is not published.
+    held: Vec<OwnedSemaphorePermit>,
+}
+
+/// Both ends of a queue with room for so many bytes.
+#[must_use]
+pub fn queue(bytes: usize) -> (Outlet, Inlet) {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let all = u32::try_from(bytes / KIB).unwrap_or(u32::MAX).max(1);
+    let room = Arc::new(Semaphore::new(all as usize));
+    (Outlet { batches: sender, room, all }, Inlet { batches: receiver, held: Vec::new() })
+}
+
+impl Outlet {
+    /// Hands a batch on once there is room for it.
+    ///
+    /// # Errors
+    /// Cancelled when the publisher is gone, which says why itself.
+    pub async fn send(&self, encoded: Encoded) -> Result<()> {
+        let gone = || Error::cancelled();
+        let share = u32::try_from(encoded.bytes() / KIB).unwrap_or(u32::MAX).min(self.all);
+        let permit = self.room.clone().acquire_many_owned(share).await.map_err(|_| gone())?;
+        self.batches.send((encoded, permit)).await.map_err(|_| gone())?;
+        if share == self.all {
+            drop(self.room.acquire_many(self.all).await.map_err(|_| gone())?);
+        }
+        Ok(())
+    }
+}
+
+impl Inlet {
+    /// Waits for a batch, and takes what else is ready up to `most` bytes; `None` once the sender is gone. Blocks.
+    pub fn gather(&mut self, most: usize) -> Option<Vec<Encoded>> {
+        let first = self.batches.blocking_recv()?;
+        let mut gathered = vec![self.take(first)];
+        let mut bytes = gathered[0].bytes();
+        while bytes < most {
+            let Ok(next) = self.batches.try_recv() else { break };
+            bytes += next.0.bytes();
+            gathered.push(self.take(next));
+        }
+        Some(gathered)
+    }
+
+    /// All that was gathered is published and dropped: its room is free.
+    pub fn published(&mut self) {
+        self.held.clear();
+    }
+
+    fn take(&mut self, (encoded, permit): Waiting) -> Encoded {
+        self.held.push(permit);
+        encoded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::{
+        cluster_time::ClusterTime,
+        position::{Position, SnapshotState},
+    };
+
+    use super::*;
+    use crate::encode::Encoder;
+
+    fn batch(bytes: usize) -> Encoded {
+        let position = Position::before_the_first(ClusterTime::default(), SnapshotState::Ended);
+        let mut encoded = Encoder::new(position).take().unwrap();
+        encoded.resize(bytes);
+        encoded
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes_and_what_takes_all_the_room_is_alone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (outlet, mut inlet) = queue(100 * KIB);
+        let (sent, seen) = std::sync::mpsc::channel();
+        let sender = std::thread::spawn(move || {
+            runtime.block_on(async {
+                for bytes in [60, 60, 5000, 1] {
+                    outlet.send(batch(bytes * KIB)).await.unwrap();
+                    sent.send(bytes).unwrap();
+                }
+            });
+        });
+        let is_sent = || seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        assert_eq!(is_sent(), 60);
+        for (sizes, behind) in [(60, 60), (60, 0), (5000, 5000)] {
+            let gathered = inlet.gather(1).unwrap();
+            assert_eq!(gathered.iter().map(Encoded::bytes).sum::<usize>(), sizes * KIB);
+            // Nobody is let in while it is on its way.
+            assert!(seen.try_recv().is_err());
+            inlet.published();
+            if behind > 0 {
+                assert_eq!(is_sent(), behind);
+            }
+        }
+        assert_eq!(is_sent(), 1);
+        assert_eq!(inlet.gather(1).map(|gathered| gathered.len()), Some(1));
+        sender.join().unwrap();
+        assert!(inlet.gather(1).is_none());
+    }
+}
