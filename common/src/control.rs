@@ -11,14 +11,14 @@
 //! | `repair/<slice>/<digest>` | [`Repair`] |
 //! | `snapshot/<slice>/<id>` | [`Request`] |
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::{cluster_time::ClusterTime, namespace::Namespace};
+use crate::{cluster_time::ClusterTime, codec::hex, namespace::Namespace};
 
+/// The control topic's only partition.
+pub const PARTITION: i32 = 0;
 /// Prefix of the keys of [`Copied`] records.
 pub const COPIED_PREFIX: &str = "copied/";
 /// Prefix of the keys of [`Repair`] records.
@@ -46,7 +46,7 @@ pub struct Copied {
 pub struct Repair {
     /// The document's namespace.
     pub ns: Namespace,
-    /// `{"_id": …}`, canonical Extended JSON; `{"bson": "<hex>"}` of the same where that is not exact.
+    /// `{"_id": …}`, as [`key_text`](crate::key_text) writes it.
     pub key: Box<RawValue>,
     /// Epoch of the sequence number.
     pub epoch: u32,
@@ -117,11 +117,7 @@ impl Repair {
         digest.update(self.ns.to_string());
         digest.update([0]);
         digest.update(self.key.get());
-        let mut key = format!("{REPAIR_PREFIX}{slice}/");
-        for byte in digest.finalize() {
-            write!(key, "{byte:02x}").expect("writing to a String does not fail");
-        }
-        key
+        format!("{REPAIR_PREFIX}{slice}/{}", hex::text(&digest.finalize()))
     }
 }
 

@@ -8,27 +8,26 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use common::{
-    codec::encode,
     config::types::Kafka,
     control::{self as records, COPIED_PREFIX, Copied},
     error::{Error, Kind, Result},
     headers::Sequence,
     kafka::{self, admin::REQUEST_TIMEOUT},
+    key_text,
     namespace::Namespace,
     raw::Document,
+    supervision::blocking,
 };
 use futures_util::future::try_join_all;
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     producer::{FutureProducer, FutureRecord},
 };
-use serde_json::value::RawValue;
 use tokio::{sync::watch, time::timeout};
 
 use crate::checkpoint::Repair;
@@ -110,11 +109,13 @@ impl Control {
     /// Transient when it takes too long.
     pub async fn catch_up(&self) -> Result<()> {
         let (consumer, topic) = (self.looks()?, self.inner.topic.clone());
-        let end = tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, 0, REQUEST_TIMEOUT))
-            .await
-            .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?;
         let what = || format!("cannot read {} to its end", self.inner.topic);
-        let (_, end) = end.map_err(|error| kafka::failed(what(), error))?;
+        let unread = what();
+        let (_, end) = blocking(move || {
+            let ends = consumer.fetch_watermarks(&topic, records::PARTITION, REQUEST_TIMEOUT);
+            ends.map_err(|error| kafka::failed(unread, error))
+        })
+        .await?;
         let mut read = self.inner.read.subscribe();
         match timeout(CATCH_UP, read.wait_for(|read| *read >= end)).await {
             Ok(Ok(_)) => Ok(()),
@@ -137,7 +138,8 @@ impl Control {
         let requests = repairs.iter().map(request).collect::<Result<Vec<_>>>()?;
         let producer = self.asks()?;
         let sent = requests.iter().map(async |(key, value)| {
-            let record = FutureRecord::to(&self.inner.topic).partition(0).key(key).payload(value);
+            let record =
+                FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(value);
             producer.send(record, REQUEST_TIMEOUT).await.map_err(|(error, _)| error)
         });
         try_join_all(sent)
@@ -175,36 +177,19 @@ impl Control {
 }
 
 fn request(repair: &Repair) -> Result<(String, String)> {
-    let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
-    let key = RawValue::from_string(text(&repair.key)?).map_err(unfit)?;
+    let damaged = |error| Error::caused(Kind::Invariant, "a document's key is damaged", error);
+    let key = key_text::text(Document::new(&repair.key).map_err(damaged)?)?;
     let origin = &repair.origin;
     let request =
         records::Repair { ns: repair.ns.clone(), key, epoch: origin.epoch, sequence: origin.number };
+    let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
     Ok((request.key(&origin.slice), serde_json::to_string(&request).map_err(unfit)?))
-}
-
-/// `{"_id": …}` as canonical Extended JSON, or `{"bson": "<hex>"}` of the same where that is not exact.
-fn text(key: &[u8]) -> Result<String> {
-    let unfit = |error| Error::caused(Kind::Invariant, "a document's key is damaged", error);
-    let document = Document::new(key).map_err(unfit)?;
-    let mut text = Vec::new();
-    match encode::document(document, &mut text).map(|()| String::from_utf8(text)) {
-        Ok(Ok(text)) => Ok(text),
-        _ => Ok(format!(r#"{{"bson":"{}"}}"#, hex(key))),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing to a String does not fail");
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use bson::doc;
+    use common::codec::hex;
     use sha2::{Digest as _, Sha256};
 
     use super::*;
@@ -237,13 +222,6 @@ mod tests {
         assert_eq!(value, r#"{"ns":"db.coll","key":{"_id":{"$numberInt":"5"}},"epoch":0,"sequence":456}"#);
         let digest = key.strip_prefix("repair/rs0/").unwrap();
         let wanted = Sha256::digest(b"db.coll\0{\"_id\":{\"$numberInt\":\"5\"}}");
-        assert_eq!(digest, hex(&wanted));
-    }
-
-    #[test]
-    fn key_without_an_exact_text_is_asked_for_by_its_bytes() {
-        // Of a NaN with a payload no text gives the same bytes back.
-        let key = doc! {"_id": f64::from_bits(0x7ff8_0000_0000_0001)}.to_vec().unwrap();
-        assert_eq!(text(&key).unwrap(), format!(r#"{{"bson":"{}"}}"#, hex(&key)));
+        assert_eq!(digest, hex::text(&wanted));
     }
 }

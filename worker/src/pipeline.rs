@@ -18,7 +18,7 @@ use common::{
     kafka::admin::{Admin, Ensured},
     retry::{Backoff, retry},
     service::Context,
-    supervision::Supervisor,
+    supervision::{Supervisor, blocking},
     telemetry::health::Condition,
     topics::Topics,
 };
@@ -124,9 +124,7 @@ async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Res
 
 async fn reach(config: &Config) -> Result<Admin> {
     let admin = Admin::new(&config.kafka, "oplogue-worker")?;
-    tokio::task::spawn_blocking(move || admin.reach().map(|()| admin))
-        .await
-        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
+    blocking(move || admin.reach().map(|()| admin)).await
 }
 
 /// The list of topics: as announced, or as configured.
@@ -181,7 +179,7 @@ fn apply(
     let dead_letters = DeadLetters::new(config, topics, kafka.clone());
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
     let condition = context.health.condition(TARGET);
-    let exact = target.store.map(|store| Exact::new(config, store, control, [condition.clone(), kafka]));
+    let exact = target.store.map(|store| Exact::new(store, control, [condition.clone(), kafka]));
     let sink = Sink::new(target.deployment, limits, condition);
     let bytes = Budget::of(&config.worker).batch;
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes };

@@ -9,6 +9,7 @@ use common::{
     cli::Seek,
     config::Config,
     error::{Error, Kind, Result},
+    supervision,
 };
 
 use crate::{
@@ -31,7 +32,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let asks = Arc::new(Group::new(config));
-    let members = blocking(&asks, |asks| asks.members()).await?;
+    let members = asked(&asks, |asks| asks.members()).await?;
     if members > 0 {
         let context = format!("the group {} has {members} members: stop the workers first", group(config));
         return Err(Error::new(Kind::Misconfigured, context));
@@ -41,7 +42,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for topic in topics(&store, seek).await? {
         let name = topic.clone();
-        let ends = blocking(&asks, move |asks| asks.ends(&name)).await?;
+        let ends = asked(&asks, move |asks| asks.ends(&name)).await?;
         let partitions =
             ends.into_iter().filter(|(number, _)| seek.partition.is_none_or(|only| only == *number));
         let before = lines.len();
@@ -74,12 +75,11 @@ async fn topics(store: &Store<Deployment>, seek: &Seek) -> Result<Vec<String>> {
     }
 }
 
-async fn blocking<R: Send + 'static>(
+/// Asks on a thread that may block.
+async fn asked<R: Send + 'static>(
     asks: &Arc<Group>,
     ask: impl FnOnce(&Group) -> Result<R> + Send + 'static,
 ) -> Result<R> {
     let asks = asks.clone();
-    tokio::task::spawn_blocking(move || ask(&asks))
-        .await
-        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
+    supervision::blocking(move || ask(&asks)).await
 }

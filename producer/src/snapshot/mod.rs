@@ -11,12 +11,12 @@ pub mod keys;
 mod progress;
 mod query;
 mod reply;
-pub mod resume_key;
 mod transactional;
 
 use common::{cluster_time::ClusterTime, error::Result};
 
 pub use chunk::{Chunk, Outcome};
+pub use common::key_text as resume_key;
 pub use progress::Progress;
 pub use query::{Query, Range};
 

@@ -60,14 +60,20 @@ pub trait Target: Clone + Send + Sync + 'static {
     /// Makes a collection unless it is there.
     fn create(&self, ns: &Namespace) -> impl Future<Output = Result<(), Trouble>> + Send;
 
+    /// Whether the collection has a unique index besides that of `_id`.
+    fn has_unique_index(&self, ns: &Namespace) -> impl Future<Output = Result<bool, Trouble>> + Send;
+
     /// Begins a transaction.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Trouble>> + Send;
 
     /// Ids of the sessions that the transactions run in.
     fn sessions(&self) -> Vec<Bson>;
+
+    /// Ends the transactions that were dropped before their end; the server would keep them, and what they hold, for a minute.
+    fn end_dropped(&self) -> impl Future<Output = Result<(), Trouble>> + Send;
 }
 
-/// A transaction of the target. Dropped, it is aborted.
+/// A transaction of the target. Dropped, it stays open until [`Target::end_dropped`] or the next one.
 pub trait Transaction: Send + Sync {
     /// As [`Target::write`]; a failed statement aborts the transaction at the server.
     fn write(

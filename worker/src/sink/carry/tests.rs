@@ -42,12 +42,20 @@ impl Target for Script {
         Ok(())
     }
 
+    async fn has_unique_index(&self, _: &Namespace) -> Result<bool, Trouble> {
+        Ok(false)
+    }
+
     async fn begin(&self) -> Result<Never, Trouble> {
         Ok(Never)
     }
 
     fn sessions(&self) -> Vec<Bson> {
         Vec::new()
+    }
+
+    async fn end_dropped(&self) -> Result<(), Trouble> {
+        Ok(())
     }
 
     async fn write(&self, _: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
