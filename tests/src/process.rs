@@ -1,7 +1,7 @@
 //! One run of a binary.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -126,6 +126,17 @@ impl Process {
     /// How it ended, if it did.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// The most memory it was ever resident with, in MiB (`VmHWM`, proc(5)).
+    ///
+    /// # Panics
+    /// When it is gone.
+    #[must_use]
+    pub fn peak_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+        peak.and_then(|kib| kib.parse::<u64>().ok()).expect("Linux tells the peak") / 1024
     }
 
     /// SIGKILL.

@@ -13,6 +13,7 @@ mod ids;
 mod kills;
 mod lost_history;
 mod main_job;
+mod memory;
 mod names;
 mod namespaces;
 mod outages;

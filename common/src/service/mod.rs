@@ -3,6 +3,7 @@
 //! In order: command line, configuration (every problem at once, status 2), logs, metrics, HTTP, signals, then the service's
 //! own `run`, then one line that says how it ended.
 
+mod allocator;
 mod check;
 mod order;
 mod probe;
@@ -108,7 +109,10 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
         Action::Snapshot(order) => order::give::<S>(loaded, order),
         Action::Health => probe::health(&loaded),
         Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
-        _ => process::run::<S>(loaded),
+        _ => {
+            allocator::set();
+            process::run::<S>(loaded)
+        }
     }
 }
 
