@@ -14,6 +14,7 @@ pub mod headers;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod key;
+pub mod key_text;
 pub mod mapping;
 #[cfg(feature = "mongo")]
 pub mod mongo;

@@ -11,12 +11,14 @@ use common::{
     control::{Request, RequestState},
     error::{Error, Kind, Result},
     kafka::{client_config, failed, ledger::Follower},
+    key_text,
     raw::Document,
     topics::Topics,
 };
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::value::RawValue;
 
-use crate::{snapshot::resume_key, source::CLIENT};
+use crate::source::CLIENT;
 
 /// How long the brokers may take to keep the order.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
@@ -59,14 +61,22 @@ fn request(config: &Config, order: &SnapshotOrder) -> Result<Request> {
         return Err(refused(&format!("{} is not carried by this pipeline", order.ns)));
     }
     let mut request = Request::of(order.ns.clone());
+    request.filter = order.filter.as_deref().map(filter).transpose()?;
     for key in &order.keys {
         let mut bytes = Vec::new();
         let wrong = || refused("--key has to be Extended JSON with an _id");
         codec::decode::document(key.as_bytes(), &mut bytes).map_err(|_| wrong())?;
         let key = Document::new(&bytes).map_err(|_| wrong())?;
-        request.keys.push(resume_key::text(key).map_err(|_| wrong())?);
+        request.keys.push(key_text::text(key).map_err(|_| wrong())?);
     }
     Ok(request)
+}
+
+/// The filter as it was written, once it is known to be one document.
+fn filter(text: &str) -> Result<Box<RawValue>> {
+    let wrong = || refused("--filter has to be a document of Extended JSON");
+    codec::decode::document(text.as_bytes(), &mut Vec::new()).map_err(|_| wrong())?;
+    RawValue::from_string(text.to_owned()).map_err(|_| wrong())
 }
 
 fn write(config: &Config, control: &str, key: &str, request: &Request) -> Result<()> {

@@ -96,6 +96,7 @@ async fn read_a_chunk(config: &Config, source: &Source) -> Result<()> {
         db: first.ns.db,
         uuid: first.uuid,
         range: Range::Behind(None),
+        filter: None,
         most_bytes: 1,
     };
     let is_transactional = source.server.version < Version::new(5, 0, 0);

@@ -9,6 +9,7 @@ mod collections;
 mod configuration;
 mod copied;
 mod databases;
+mod filtered;
 mod ids;
 mod kills;
 mod lost_history;

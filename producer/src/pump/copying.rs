@@ -3,6 +3,7 @@
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
+    key_text,
     namespace::Namespace,
     position::{CollectionCopy, SnapshotState},
     telemetry::names,
@@ -12,7 +13,7 @@ use super::{
     Pump,
     rounds::{Answer, Asker, At, Wanted, reread},
 };
-use crate::snapshot::{Chunk, Outcome, Progress, Query, Range, catalog, resume_key};
+use crate::snapshot::{Chunk, Outcome, Progress, Query, Range, catalog};
 
 /// A snapshot under way.
 pub(super) struct Copying {
@@ -65,7 +66,7 @@ impl Pump {
         let Some(copying) = &self.copying else { return Ok(Vec::new()) };
         let chunk = |index| {
             let copy = copying.progress.copy(index);
-            let after = copy.after.as_ref().map(|after| resume_key::parse(after.get())).transpose()?;
+            let after = copy.after.as_ref().map(|after| key_text::parse(after.get())).transpose()?;
             let query = self.query(&copy.ns, parse_uuid(&copy.uuid)?, Range::Behind(after));
             Ok((Asker::Copy(index), Wanted::Chunk(query)))
         };
@@ -75,7 +76,7 @@ impl Pump {
     /// A read of one collection, of a round's usual size.
     pub(super) fn query(&self, ns: &Namespace, uuid: [u8; 16], range: Range) -> Query {
         let (client, most_bytes) = (self.source.client.clone(), self.rounds.chunk_bytes);
-        Query { client, db: ns.db.clone(), uuid, range, most_bytes }
+        Query { client, db: ns.db.clone(), uuid, range, filter: None, most_bytes }
     }
 
     pub(super) async fn copy_read(&mut self, index: usize, answer: Answer, at: &At<'_>) -> Result<()> {
@@ -93,15 +94,13 @@ impl Pump {
                 self.encoder.snapshot(document, time, &route)?;
                 copy.documents += 1;
                 if self.encoder.bytes() >= self.most_bytes {
-                    copy.after = Some(resume_key::text(document)?);
+                    copy.after = Some(key_text::text(document)?);
                     self.encoder.copy(&copy)?;
                     self.flush().await?;
                 }
             }
         }
-        if let Some(last) = chunk.documents()?.last() {
-            copy.after = Some(resume_key::text(*last)?);
-        }
+        copy.after = chunk.after()?.or(copy.after);
         copy.done = chunk.is_last;
         metrics::counter!(names::PRODUCER_SNAPSHOT_CHUNKS).increment(1);
         self.keep(index, copy)

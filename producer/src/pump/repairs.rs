@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use common::{
     control::Repair,
     error::{Error, Kind, Result},
+    key_text,
     namespace::Namespace,
     raw::Document,
     telemetry::names,
@@ -23,7 +24,6 @@ use crate::snapshot::{
     Range, catalog,
     catalog::Sort,
     keys::{Found, Looked},
-    resume_key,
 };
 
 /// Documents of one namespace that a round reads at most.
@@ -70,7 +70,7 @@ impl Pump {
     pub(super) fn repair_asked(&mut self, request: String, value: &[u8]) {
         let repair = serde_json::from_slice::<Repair>(value).map_err(|error| error.to_string());
         let key = repair.and_then(|repair| {
-            let key = resume_key::parse(repair.key.get()).map_err(|error| error.to_string())?;
+            let key = key_text::parse(repair.key.get()).map_err(|error| error.to_string())?;
             Ok((repair.ns, key))
         });
         match key {

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
+    codec,
     control::{Request, RequestState},
-    error::Result,
+    error::{Error, Kind, Result},
+    key_text,
 };
 
 use super::{
@@ -16,9 +18,8 @@ use super::{
     rounds::{Answer, Asker, At, Wanted, reread},
 };
 use crate::snapshot::{
-    Chunk, Outcome, Range, catalog,
+    Chunk, Outcome, Query, Range, catalog,
     keys::{Found, Looked},
-    resume_key,
 };
 
 /// Single documents that a round reads at most.
@@ -82,8 +83,11 @@ impl Pump {
         &self,
         request: &Request,
     ) -> Result<std::result::Result<(String, Wanted), &'static str>> {
-        if request.reconcile || request.filter.is_some() {
-            return Ok(Err("reconciling and filtered snapshots are not supported yet"));
+        if request.reconcile {
+            return Ok(Err("reconciling snapshots are not supported yet"));
+        }
+        if request.filter.is_some() && !request.keys.is_empty() {
+            return Ok(Err("it names documents and has a filter: only one of the two can be"));
         }
         let uuid = match self.collection_to_read(&request.ns).await? {
             Ok(uuid) => uuid,
@@ -93,12 +97,15 @@ impl Pump {
         if request.uuid.as_ref().is_some_and(|before| *before != text) {
             return Ok(Err("the collection was dropped or renamed meanwhile"));
         }
-        let after = request.after.as_ref().map(|after| resume_key::parse(after.get())).transpose();
-        let keys = request.keys.iter().take(KEYS_PER_ROUND).map(|key| resume_key::parse(key.get()));
+        let after = request.after.as_ref().map(|after| key_text::parse(after.get())).transpose();
+        let keys = request.keys.iter().take(KEYS_PER_ROUND).map(|key| key_text::parse(key.get()));
         let (Ok(after), Ok(keys)) = (after, keys.collect::<Result<Vec<_>>>()) else {
             return Ok(Err("a key cannot be understood"));
         };
-        let query = self.query(&request.ns, uuid, Range::Behind(after));
+        let Ok(filter) = request.filter.as_ref().map(|filter| filter_of(filter.get())).transpose() else {
+            return Ok(Err("the filter is no document of Extended JSON"));
+        };
+        let query = Query { filter, ..self.query(&request.ns, uuid, Range::Behind(after)) };
         Ok(Ok((text, if keys.is_empty() { Wanted::Chunk(query) } else { Wanted::Keys(query, keys) })))
     }
 
@@ -108,6 +115,7 @@ impl Pump {
             Answer::Chunk(Outcome::Read(chunk)) if at.is_settled(&request.ns) => {
                 self.request_chunk(key, request, &chunk, at).await
             }
+            Answer::Chunk(Outcome::Refused(why)) => self.refuse(key, request, &why),
             Answer::Keys(Looked::Read(found)) if at.is_settled(&request.ns) => {
                 self.request_keys(key, request, &found, at).await
             }
@@ -131,18 +139,18 @@ impl Pump {
             self.encoder.snapshot(*document, at.time, &route)?;
             request.documents += 1;
             if self.encoder.bytes() >= self.most_bytes {
-                request.after = Some(resume_key::text(*document)?);
+                request.after = Some(key_text::text(*document)?);
                 self.progress(&key, &mut request)?;
                 self.flush().await?;
             }
         }
-        if let Some(last) = documents.last() {
-            request.after = Some(resume_key::text(*last)?);
-        }
+        request.after = chunk.after()?.or(request.after);
         if !chunk.is_last {
             return self.progress(&key, &mut request);
         }
-        self.complete(&request.ns.clone())?;
+        if request.filter.is_none() {
+            self.complete(&request.ns.clone())?;
+        }
         self.end_request(key, request, RequestState::Done)
     }
 
@@ -191,4 +199,12 @@ impl Pump {
         self.requests.ended.insert(key);
         Ok(())
     }
+}
+
+/// A filter as the source takes it.
+fn filter_of(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    codec::decode::document(text.as_bytes(), &mut bytes)
+        .map_err(|error| Error::caused(Kind::Misconfigured, "a filter cannot be understood", error))?;
+    Ok(bytes)
 }

@@ -1,17 +1,18 @@
-//! The `_id` behind which a collection's copy goes on, as the position holds it.
+//! A document's key as the ledgers hold it: how far a copy has come, which document somebody asks for.
 //!
 //! Canonical Extended JSON `{"_id": …}` where that is exact; otherwise the raw BSON of the same, as
 //! `{"bson": "<hex>"}`: the key goes back to the server with the very bytes it came with.
 
 use std::fmt::Write as _;
 
-use common::{
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
     codec,
     error::{Error, Kind, Result},
     raw::{Document, Writer},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,13 +20,13 @@ struct Raw {
     bson: String,
 }
 
-/// The resume key of a document.
+/// The text of a document's key.
 ///
 /// # Errors
 /// [`Kind::Invariant`] for a document without `_id`, which no server stores.
 pub fn text(document: Document<'_>) -> Result<Box<RawValue>> {
     let id = document.get("_id").ok().flatten();
-    let id = id.ok_or_else(|| Error::new(Kind::Invariant, "the source sent a document without _id"))?;
+    let id = id.ok_or_else(|| Error::new(Kind::Invariant, "a document without _id"))?;
     let mut text = Vec::new();
     let text = match codec::encode::field("_id", &id, &mut text) {
         Ok(()) => String::from_utf8(text).map_err(broken),
@@ -40,18 +41,17 @@ pub fn text(document: Document<'_>) -> Result<Box<RawValue>> {
     RawValue::from_string(text).map_err(broken)
 }
 
-/// The raw BSON `{"_id": …}` of a resume key.
+/// The raw BSON `{"_id": …}` of a key's text.
 ///
 /// # Errors
 /// [`Kind::PositionLost`] when it cannot be understood.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
     if let Ok(raw) = serde_json::from_str::<Raw>(text) {
-        return unhex(&raw.bson).ok_or_else(|| Error::new(Kind::PositionLost, "a resume key is not hex"));
+        return unhex(&raw.bson).ok_or_else(|| Error::new(Kind::PositionLost, "a key is not hex"));
     }
     let mut bytes = Vec::new();
-    codec::decode::document(text.as_bytes(), &mut bytes).map_err(|error| {
-        Error::caused(Kind::PositionLost, "the snapshot's progress holds no `_id`", error)
-    })?;
+    codec::decode::document(text.as_bytes(), &mut bytes)
+        .map_err(|error| Error::caused(Kind::PositionLost, "a key's text holds no `_id`", error))?;
     Ok(bytes)
 }
 
@@ -68,7 +68,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused(Kind::Invariant, "a resume key has no text", error)
+    Error::caused(Kind::Invariant, "a key has no text", error)
 }
 
 #[cfg(test)]
