@@ -57,10 +57,14 @@ fn id() -> String {
 }
 
 fn request(config: &Config, order: &SnapshotOrder) -> Result<Request> {
+    if order.reconcile && config.source.slices.len() > 1 {
+        return Err(refused("--reconcile wants a pipeline with one source"));
+    }
     if !config.filter().carries(&order.ns) {
         return Err(refused(&format!("{} is not carried by this pipeline", order.ns)));
     }
     let mut request = Request::of(order.ns.clone());
+    request.reconcile = order.reconcile;
     request.filter = order.filter.as_deref().map(filter).transpose()?;
     for key in &order.keys {
         let mut bytes = Vec::new();
@@ -107,6 +111,14 @@ fn follow(config: &Config, control: &str, key: &str, tell: &impl Fn(String)) -> 
         match request.state {
             RequestState::Asked => {}
             RequestState::Copying => tell(format!("{} documents", request.documents)),
+            RequestState::Sweeping => tell(format!(
+                "{} documents, {} removed; workers look through the target",
+                request.documents, request.removed
+            )),
+            RequestState::Done if request.reconcile => {
+                tell(format!("done: {} documents, {} removed", request.documents, request.removed));
+                return Ok(());
+            }
             RequestState::Done => {
                 tell(format!("done: {} documents", request.documents));
                 return Ok(());

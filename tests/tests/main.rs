@@ -19,6 +19,7 @@ mod namespaces;
 mod outages;
 mod peers;
 mod poison;
+mod reconcile;
 mod refusals;
 mod repairs;
 mod requests;

@@ -31,7 +31,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let asks = Arc::new(Group::new(config));
-    let members = blocking(&asks, |asks| asks.members()).await?;
+    let members = asks.ask(|asks| asks.members()).await?;
     if members > 0 {
         let context = format!("the group {} has {members} members: stop the workers first", group(config));
         return Err(Error::new(Kind::Misconfigured, context));
@@ -41,7 +41,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for topic in topics(&store, seek).await? {
         let name = topic.clone();
-        let ends = blocking(&asks, move |asks| asks.ends(&name)).await?;
+        let ends = asks.ask(move |asks| asks.ends(&name)).await?;
         let partitions =
             ends.into_iter().filter(|(number, _)| seek.partition.is_none_or(|only| only == *number));
         let before = lines.len();
@@ -72,14 +72,4 @@ async fn topics(store: &Store<Deployment>, seek: &Seek) -> Result<Vec<String>> {
             Ok(topics.into_iter().collect())
         }
     }
-}
-
-async fn blocking<R: Send + 'static>(
-    asks: &Arc<Group>,
-    ask: impl FnOnce(&Group) -> Result<R> + Send + 'static,
-) -> Result<R> {
-    let asks = asks.clone();
-    tokio::task::spawn_blocking(move || ask(&asks))
-        .await
-        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
 }

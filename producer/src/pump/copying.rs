@@ -35,8 +35,12 @@ impl Pump {
         let collections = catalog::list(&self.source.client, self.routes.filter()).await?;
         if self.encoder.position().snapshot == SnapshotState::Wanted {
             let copies: Vec<_> = collections.into_iter().map(|c| catalog::copy(c.ns, c.uuid)).collect();
+            self.forget_others(&copies);
             for copy in &copies {
                 self.encoder.copy(copy)?;
+            }
+            if self.encoder.position().epoch > 0 {
+                self.sweep_all()?;
             }
             let listed = self.source.cluster_time().await?;
             let position = self.encoder.position_mut();
@@ -48,6 +52,14 @@ impl Pump {
         }
         self.estimate().await?;
         self.end_snapshot().await
+    }
+
+    /// Copies of an earlier epoch whose collections are gone.
+    fn forget_others(&mut self, listed: &[CollectionCopy]) {
+        let before = self.copying.as_ref().map_or(&[][..], |copying| copying.progress.copies());
+        for copy in before.iter().filter(|copy| listed.iter().all(|found| found.uuid != copy.uuid)) {
+            self.encoder.forget(copy);
+        }
     }
 
     async fn estimate(&mut self) -> Result<()> {

@@ -10,12 +10,13 @@ mod repairs;
 mod report;
 mod requests;
 mod rounds;
+mod sweeps;
 
 use std::{sync::Arc, time::Duration};
 
 use common::{
     cluster_time::ClusterTime,
-    config::types::Producer,
+    config::Config,
     error::{Error, Kind, Result},
     event::{ChangeEvent, Names, Operation},
     namespace::Namespace,
@@ -30,6 +31,7 @@ use tokio::{
 
 use self::{
     copying::Copying, naming::Sight, repairs::Repairs, report::Report, requests::Requests, rounds::Rounds,
+    sweeps::Sweeps,
 };
 use crate::{
     capture::{Batch, Fragments, Place},
@@ -72,9 +74,12 @@ pub struct Pump {
     routes: Routes,
     /// Name of the slice.
     slice: String,
+    /// Whether no other slice of the pipeline can have events of the same namespaces.
+    is_alone: bool,
     copying: Option<Copying>,
     repairs: Repairs,
     requests: Requests,
+    sweeps: Sweeps,
     rounds: Rounds,
     /// A split event that is not whole yet.
     fragments: Fragments,
@@ -97,8 +102,9 @@ impl Pump {
         routes: Routes,
         copies: Vec<CollectionCopy>,
         ends: Ends,
-        settings: &Producer,
+        config: &Config,
     ) -> Self {
+        let settings = &config.producer;
         let is_copying = encoder.position().snapshot != SnapshotState::Ended;
         Self {
             rounds: Rounds::new(&source, &settings.snapshot),
@@ -106,9 +112,11 @@ impl Pump {
             encoder,
             routes,
             slice: slice.to_owned(),
+            is_alone: config.source.slices.len() <= 1,
             copying: is_copying.then(|| Copying::new(copies)),
             repairs: Repairs::default(),
             requests: Requests::default(),
+            sweeps: Sweeps::default(),
             fragments: Fragments::default(),
             ends,
             most_bytes: settings.transaction_mib as usize * MIB,
@@ -153,6 +161,8 @@ impl Pump {
             (Some(Asked::Repair), Some(value)) => self.repair_asked(key, &value),
             (Some(Asked::Repair), None) => self.repairs.remove(&key),
             (Some(Asked::Snapshot), value) => self.snapshot_asked(key, value.as_deref()),
+            (Some(Asked::Sweep), Some(value)) => self.sweep_listed(key, &value),
+            (Some(Asked::Sweep), None) => {}
             (None, _) => {}
         }
         self.set_pace();
@@ -232,6 +242,7 @@ impl Pump {
             );
             return Ok(());
         };
+        self.rounds.saw(db, coll);
         self.follow_names(event).await?;
         let is_create = event.operation == Operation::Create;
         if is_create && !self.may_be_made(event, db, coll)? {

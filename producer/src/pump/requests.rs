@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
     codec,
-    control::{Request, RequestState},
+    control::{Request, RequestState, Sweep},
     error::{Error, Kind, Result},
     key_text,
 };
 
 use super::{
     Pump,
+    repairs::GONE,
     rounds::{Answer, Asker, At, Wanted, reread},
+    sweeps::COLLATED,
 };
 use crate::snapshot::{
     Chunk, Outcome, Query, Range, catalog,
@@ -37,28 +39,39 @@ impl Requests {
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
+
+    pub(super) fn remove(&mut self, key: &str) {
+        self.open.remove(key);
+    }
 }
 
 impl Pump {
     /// Takes up a request as the control topic has it, or drops one that was withdrawn.
     pub(super) fn snapshot_asked(&mut self, key: String, value: Option<&[u8]>) {
-        let Some(value) = value else {
-            if self.requests.open.remove(&key).is_some() {
-                tracing::info!(key, "a snapshot was withdrawn");
-            }
-            return;
-        };
-        if self.requests.open.contains_key(&key) || self.requests.ended.contains(&key) {
+        let Some(value) = value else { return self.withdrawn(&key) };
+        let Requests { open, ended } = &self.requests;
+        if open.contains_key(&key) || ended.contains(&key) || self.sweeps.has(&key) {
             return;
         }
         match serde_json::from_slice::<Request>(value) {
             Ok(request) if request.has_ended() => {}
+            Ok(request) if request.state == RequestState::Sweeping => self.sweeps.add(key, request),
             Ok(request) => {
                 tracing::info!(key, ns = %request.ns, documents = request.documents, "a snapshot was asked for");
                 self.requests.open.insert(key, request);
             }
             Err(error) => tracing::warn!(key, %error, "a request for a snapshot cannot be understood"),
         }
+    }
+
+    fn withdrawn(&mut self, key: &str) {
+        let was_copying = self.requests.open.remove(key).is_some();
+        if self.sweeps.remove(key) {
+            self.encoder.withdraw(Sweep::key(key));
+        } else if !was_copying {
+            return;
+        }
+        tracing::info!(key, "a snapshot was withdrawn");
     }
 
     /// One read each for the first requests.
@@ -72,6 +85,9 @@ impl Pump {
                     self.requests.open.entry(key.clone()).and_modify(|request| request.uuid = Some(uuid));
                     wanted.push((Asker::Request(key), read));
                 }
+                Err(GONE) if request.reconcile && self.routes.knows(&request.ns) => {
+                    self.begin_sweep(key, request)?;
+                }
                 Err(why) => self.refuse(key, request, why)?,
             }
         }
@@ -83,14 +99,12 @@ impl Pump {
         &self,
         request: &Request,
     ) -> Result<std::result::Result<(String, Wanted), &'static str>> {
-        if request.reconcile {
-            return Ok(Err("reconciling snapshots are not supported yet"));
-        }
-        if request.filter.is_some() && !request.keys.is_empty() {
-            return Ok(Err("it names documents and has a filter: only one of the two can be"));
+        if let Some(why) = self.contradiction(request) {
+            return Ok(Err(why));
         }
         let uuid = match self.collection_to_read(&request.ns).await? {
-            Ok(uuid) => uuid,
+            Ok(found) if request.reconcile && !found.has_simple_collation => return Ok(Err(COLLATED)),
+            Ok(found) => found.uuid,
             Err(why) => return Ok(Err(why)),
         };
         let text = catalog::uuid_text(uuid);
@@ -107,6 +121,20 @@ impl Pump {
         };
         let query = Query { filter, ..self.query(&request.ns, uuid, Range::Behind(after)) };
         Ok(Ok((text, if keys.is_empty() { Wanted::Chunk(query) } else { Wanted::Keys(query, keys) })))
+    }
+
+    /// Why nobody can do what is asked for.
+    fn contradiction(&self, request: &Request) -> Option<&'static str> {
+        match (!request.keys.is_empty(), request.filter.is_some(), request.reconcile) {
+            (true, true, _) => Some("it names documents and has a filter: only one of the two can be"),
+            (true, _, true) | (_, true, true) => {
+                Some("it reconciles only some documents, which does not say what is gone")
+            }
+            (_, _, true) if !self.is_alone => {
+                Some("it reconciles while other slices may carry the same namespace")
+            }
+            _ => None,
+        }
     }
 
     pub(super) async fn request_read(&mut self, key: String, answer: Answer, at: &At<'_>) -> Result<()> {
@@ -149,7 +177,10 @@ impl Pump {
             return self.progress(&key, &mut request);
         }
         if request.filter.is_none() {
-            self.complete(&request.ns.clone())?;
+            self.complete(&request.ns)?;
+        }
+        if request.reconcile {
+            return self.begin_sweep(key, request);
         }
         self.end_request(key, request, RequestState::Done)
     }
@@ -189,7 +220,12 @@ impl Pump {
         self.end_request(key, request, RequestState::Refused)
     }
 
-    fn end_request(&mut self, key: String, mut request: Request, state: RequestState) -> Result<()> {
+    pub(super) fn end_request(
+        &mut self,
+        key: String,
+        mut request: Request,
+        state: RequestState,
+    ) -> Result<()> {
         request.state = state;
         if state == RequestState::Done {
             tracing::info!(key, ns = %request.ns, documents = request.documents, "the snapshot that was asked for is complete");

@@ -5,8 +5,9 @@
 //! first does it wait. What could not be read is asked for again in a later round, at a later Tc: nothing of it has been
 //! published.
 //!
-//! Three parties ask: the first snapshot (`copying`), workers that miss a document (`repairs`), operators (`requests`). They
-//! share the round, and so its bytes: as many reads as `producer.snapshot.parallel` allows, one more for the snapshot.
+//! Four parties ask: the first snapshot (`copying`), workers that miss a document (`repairs`), operators (`requests`), workers that
+//! look through the target (`sweeps`). They share the round, and so its bytes: as many reads as `producer.snapshot.parallel`
+//! allows, one more for the snapshot and one for a sweep.
 
 use common::{
     cluster_time::ClusterTime,
@@ -21,7 +22,11 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::{MIB, Pump};
 use crate::{
-    snapshot::{self, Outcome, Query, keys, keys::Looked},
+    snapshot::{
+        self, Outcome, Query,
+        keys::{self, Looked},
+        presence::{self, Presence},
+    },
     source::Source,
 };
 
@@ -47,6 +52,8 @@ struct Round {
     reads: JoinSet<(Asker, Result<Answer>)>,
     /// Namespaces that were dropped or renamed since the round began: a name that was looked up may mean another collection.
     touched: Vec<Namespace>,
+    /// Namespaces that named no collection when the round began; one that an event is about does since.
+    absent: Vec<Namespace>,
 }
 
 /// Who asked for a read.
@@ -57,6 +64,8 @@ pub(super) enum Asker {
     Repairs(Namespace, Vec<String>),
     /// An operator, by the key of the request.
     Request(String),
+    /// A worker that looks through the target, by the key of the request.
+    Sweep(String),
 }
 
 /// What is read.
@@ -65,6 +74,10 @@ pub(super) enum Wanted {
     Chunk(Query),
     /// Single documents, by raw BSON `{_id: …}`.
     Keys(Query, Vec<Vec<u8>>),
+    /// Which of these keys name no document.
+    Missing(Query, Vec<Vec<u8>>),
+    /// Nothing, for the namespace names no collection: all of these keys are missing, unless it gets one meanwhile.
+    Nothing(Namespace, Vec<Vec<u8>>),
 }
 
 /// What came of it.
@@ -73,6 +86,10 @@ pub(super) enum Answer {
     Chunk(Outcome),
     /// Of single documents.
     Keys(Looked),
+    /// Of the question which are missing.
+    Missing(Presence),
+    /// Of the keys of a namespace that named no collection.
+    Nothing(Vec<Vec<u8>>),
 }
 
 /// What was read at `time`, as far as it can be used.
@@ -114,17 +131,29 @@ impl Rounds {
         }
     }
 
+    /// Notes an event about a namespace.
+    pub(super) fn saw(&mut self, db: &str, coll: &str) {
+        if let Some(round) = &mut self.open
+            && let Some(ns) = round.absent.iter().find(|ns| ns.db == db && ns.coll == coll)
+        {
+            round.touched.push(ns.clone());
+        }
+    }
+
     fn may_begin(&self) -> bool {
         self.open.is_none() && self.not_before.is_none_or(|time| time <= Instant::now())
     }
 
     fn begin(&mut self, time: ClusterTime, wanted: Vec<(Asker, Wanted)>) {
-        let mut reads = JoinSet::new();
+        let (mut reads, mut absent) = (JoinSet::new(), Vec::new());
         let is_transactional = self.is_transactional;
         for (asker, wanted) in wanted {
+            if let Wanted::Nothing(ns, _) = &wanted {
+                absent.push(ns.clone());
+            }
             reads.spawn(async move { (asker, read(wanted, time, is_transactional).await) });
         }
-        self.open = Some(Round { time, reads, touched: Vec::new() });
+        self.open = Some(Round { time, reads, touched: Vec::new(), absent });
     }
 
     /// Puts the next round off after a failure, longer each time.
@@ -144,6 +173,10 @@ async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bool) -> Resu
     match wanted {
         Wanted::Chunk(query) => snapshot::read(&query, time, is_transactional).await.map(Answer::Chunk),
         Wanted::Keys(query, keys) => keys::look(query, keys, time, is_transactional).await.map(Answer::Keys),
+        Wanted::Missing(query, keys) => {
+            presence::missing(query, keys, time, is_transactional).await.map(Answer::Missing)
+        }
+        Wanted::Nothing(_, keys) => Ok(Answer::Nothing(keys)),
     }
 }
 
@@ -175,13 +208,17 @@ impl Pump {
     async fn wanted(&mut self) -> Result<Vec<(Asker, Wanted)>> {
         let mut wanted = self.wanted_repairs().await?;
         wanted.extend(self.wanted_requests(self.rounds.parallel.saturating_sub(wanted.len())).await?);
+        wanted.extend(self.wanted_sweep().await?);
         wanted.extend(self.wanted_copies(self.rounds.parallel.saturating_sub(wanted.len()).max(1))?);
         Ok(wanted)
     }
 
     /// The stream is asked for news more often while something waits for it to advance.
     pub(super) fn set_pace(&mut self) {
-        let is_waiting = self.copying.is_some() || !self.repairs.is_empty() || !self.requests.is_empty();
+        let is_waiting = self.copying.is_some()
+            || !self.repairs.is_empty()
+            || !self.requests.is_empty()
+            || self.sweeps.are_waiting();
         self.ends
             .is_copying
             .send_if_modified(|is_copying| std::mem::replace(is_copying, is_waiting) != is_waiting);
@@ -189,14 +226,18 @@ impl Pump {
 
     /// Puts what the round has read into the log, here, and ends the round.
     pub(super) async fn weave_in(&mut self) -> Result<()> {
-        let Some(Round { time, mut reads, touched }) = self.rounds.open.take() else { return Ok(()) };
+        let Some(Round { time, mut reads, touched, .. }) = self.rounds.open.take() else { return Ok(()) };
         let at = At { time, touched: &touched };
         let mut failure = None;
         while let Some(read) = reads.join_next().await {
             let (asker, answer) =
                 read.map_err(|error| Error::caused(Kind::Invariant, "reading a chunk panicked", error))?;
             match answer {
-                Ok(Answer::Chunk(Outcome::TooOld) | Answer::Keys(Looked::TooOld)) => reread("too old"),
+                Ok(
+                    Answer::Chunk(Outcome::TooOld)
+                    | Answer::Keys(Looked::TooOld)
+                    | Answer::Missing(Presence::TooOld),
+                ) => reread("too old"),
                 Ok(answer) => self.answered(asker, answer, &at).await?,
                 Err(error) if error.kind == Kind::Transient => {
                     reread("transient");
@@ -216,6 +257,7 @@ impl Pump {
             Asker::Copy(index) => self.copy_read(index, answer, at).await,
             Asker::Repairs(ns, requests) => self.repairs_read(ns, requests, answer, at).await,
             Asker::Request(key) => self.request_read(key, answer, at).await,
+            Asker::Sweep(key) => self.sweep_read(key, answer, at).await,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod catalog;
 mod chunk;
 mod filtered;
 pub mod keys;
+pub mod presence;
 mod progress;
 mod query;
 mod reply;

@@ -38,6 +38,8 @@ pub enum Range {
     Behind(Option<Vec<u8>>),
     /// The one with this key.
     Key(Vec<u8>),
+    /// The `_id`s of those with one of these keys.
+    Among(Vec<Vec<u8>>),
     /// Of those behind this key the keys of two: the last that a filtered read looks at, and the one behind it.
     Edge(Option<Vec<u8>>),
     /// Those behind one key, up to another.
@@ -56,7 +58,7 @@ impl Range {
     pub(super) const fn after(&self) -> Option<&Vec<u8>> {
         match self {
             Self::Behind(after) | Self::Edge(after) | Self::Within { after, .. } => after.as_ref(),
-            Self::Key(_) => None,
+            Self::Key(_) | Self::Among(_) => None,
         }
     }
 }
@@ -82,6 +84,13 @@ pub(super) fn begin(query: &Query, command: &mut Writer) -> Result<()> {
             only_ids(command);
             command.i32(b"skip", LOOKED_AT - 1);
             command.i32(b"limit", 2);
+            in_order(command);
+        }
+        Range::Among(keys) => {
+            command.begin_document(b"filter");
+            among(keys, command)?;
+            command.end();
+            only_ids(command);
             in_order(command);
         }
         Range::Key(key) => {
@@ -121,8 +130,21 @@ fn conditions(query: &Query, command: &mut Writer) -> Result<()> {
     Ok(())
 }
 
+/// `_id: {$in: [<_id>, …]}`.
+fn among(keys: &[Vec<u8>], filter: &mut Writer) -> Result<()> {
+    filter.begin_document(b"_id");
+    filter.begin_array(b"$in");
+    for (place, key) in keys.iter().enumerate() {
+        let id = id_of(key)?;
+        filter.value(id.kind, place.to_string().as_bytes(), id.value);
+    }
+    filter.end();
+    filter.end();
+    Ok(())
+}
+
 /// Documents come with nothing but their `_id`.
-pub(super) fn only_ids(command: &mut Writer) {
+fn only_ids(command: &mut Writer) {
     command.begin_document(b"projection");
     command.i32(b"_id", 1);
     command.end();

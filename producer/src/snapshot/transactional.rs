@@ -35,7 +35,9 @@ const CHUNK_DOCUMENTS: i32 = 4000;
 /// Reads the chunk at `time`.
 pub(super) async fn read(query: &Query, time: ClusterTime) -> Result<Outcome> {
     match &query.range {
-        Range::Key(_) | Range::Edge(_) => Ok(one(find(query, command(query, time)?).await?)),
+        Range::Key(_) | Range::Edge(_) | Range::Among(_) => {
+            Ok(one(find(query, command(query, time)?).await?))
+        }
         Range::Within { .. } => read_within(query, time).await,
         Range::Behind(after) => read_behind(query, after.as_deref(), time).await,
     }

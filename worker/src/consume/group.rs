@@ -1,8 +1,11 @@
 //! What Kafka says about the group from outside of it: how far its partitions are, whether anybody is in it.
 //!
-//! Everything here blocks. Owns no membership.
+//! Everything here blocks, but for [`Group::ask`]. Owns no membership.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use common::{
     config::Config,
@@ -33,6 +36,20 @@ impl Group {
         // The end that counts is behind what is not committed yet.
         settings.set("isolation.level", "read_uncommitted");
         Self { settings, name, client: OnceLock::new() }
+    }
+
+    /// Asks on a thread that may block.
+    ///
+    /// # Errors
+    /// What `ask` gives.
+    pub async fn ask<R: Send + 'static>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&Self) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        let group = Arc::clone(self);
+        tokio::task::spawn_blocking(move || ask(&group))
+            .await
+            .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
     }
 
     fn client(&self) -> Result<&BaseConsumer<kafka::Context>> {
