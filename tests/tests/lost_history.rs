@@ -132,6 +132,9 @@ fn behind_the_gap(pipeline: &mut Pipeline) -> Vec<Record> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resnapshot_makes_the_target_the_source_again() {
     let mut pipeline = with_a_gap("lost_resnapshot").await;
+    // Slow enough that a sweep which did not wait for it would be through before.
+    pipeline.settings["worker"]["batch_statements"] = json!(10);
+    pipeline.settings["worker"]["connections"] = json!(1);
     pipeline.start_producer().says(&["history of the source is lost"]).await;
     pipeline.start_worker();
     pipeline.collection("c").update(200, doc! {"$set": {"n": 2}}).await;

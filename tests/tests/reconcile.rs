@@ -196,6 +196,50 @@ async fn a_namespace_that_is_gone_is_emptied_under_its_mapped_name() {
     pipeline.close().await;
 }
 
+/// Makes a collection, fills it and drops it, over and over; at the end it holds something.
+async fn made_anew(collection: &Collection, rounds: i32) {
+    for round in 0..rounds {
+        if round > 0 {
+            collection.0.drop().await.expect("the source takes it");
+        }
+        for n in 0..40 {
+            collection.insert([doc! {"_id": (round * 17 + n) % 2500, "round": round}]).await;
+        }
+    }
+}
+
+/// Between "there is no such collection" and the place where that is said in the log, one may come to be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_that_is_made_anew_amid_its_sweep_keeps_what_is_in_it() {
+    let mut pipeline = Pipeline::new("reconciled_anew").await;
+    pipeline.settings["worker"]["ddl"] = json!({"drop": "ignore"});
+    let collection = pipeline.collection("users");
+    collection.insert((0..2500).map(|n| doc! {"_id": n})).await;
+    pipeline.start(2).await;
+    pipeline.applied().await;
+    collection.0.drop().await.expect("the source takes it");
+    let writer = tokio::spawn(async move { made_anew(&collection, 60).await });
+    let users = format!("{}.users", pipeline.name);
+    for number in 0.. {
+        let key = ask(&pipeline, &number.to_string(), json!({"ns": users, "reconcile": true})).await;
+        let has_ended = |request: &Value| request["state"] == "done" || request["state"] == "refused";
+        once(&mut pipeline, &key, has_ended).await;
+        if writer.is_finished() {
+            break;
+        }
+    }
+    writer.await.expect("the writer ends");
+    pipeline.applied().await;
+    let there = pipeline.at_target("users").ids().await;
+    let lost: Vec<_> =
+        pipeline.collection("users").ids().await.into_iter().filter(|id| !there.contains(id)).collect();
+    assert!(lost.is_empty(), "the source has them, the target does not: {lost:?}");
+    let (code, said) = run(&pipeline, "users", &["--reconcile"]);
+    assert!(code == Some(0), "{said}");
+    pipeline.check().await;
+    pipeline.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_reconciled_is_refused() {
     let mut pipeline = Pipeline::new("reconcile_refused").await;

@@ -11,7 +11,8 @@ use common::{
 
 use super::{
     Pump,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    reads::{Answer, Asker, Wanted, reread},
+    rounds::At,
 };
 use crate::snapshot::{Chunk, Outcome, Progress, Query, Range, catalog};
 

@@ -5,11 +5,14 @@
 //! publisher is not published, and the position says so.
 
 mod copying;
+mod made;
 mod naming;
+mod reads;
 mod repairs;
 mod report;
 mod requests;
 mod rounds;
+mod settled;
 mod sweeps;
 
 use std::{sync::Arc, time::Duration};
@@ -39,7 +42,6 @@ use crate::{
     encode::{Encoded, Encoder},
     route::{Decision, Route, Routes},
     sabotage,
-    snapshot::catalog::Sort,
     source::Source,
     weave,
 };
@@ -255,23 +257,6 @@ impl Pump {
         }
     }
 
-    /// Whether a collection that comes into being is to be carried; a view is not.
-    ///
-    /// # Errors
-    /// [`Kind::Misconfigured`] for one of a kind that cannot be carried.
-    fn may_be_made(&self, event: &ChangeEvent<'_>, db: &str, coll: &str) -> Result<bool> {
-        let ns = Namespace::new(db, coll);
-        if !self.routes.filter().carries(&ns) {
-            return Ok(false);
-        }
-        let kind = kind_of(event.bytes)?;
-        if kind == Sort::View {
-            tracing::info!(%ns, "a view is not carried: it holds no documents");
-        }
-        kind.check(&ns)?;
-        Ok(kind == Sort::Plain)
-    }
-
     /// Moves the position behind an event, when there was one.
     fn stand_behind(&mut self, behind: &Option<Behind<'_>>) -> Result<()> {
         match behind {
@@ -304,27 +289,6 @@ impl Pump {
         // The publisher is gone only when it has failed; its own error says why.
         self.ends.publisher.send(encoded).await.map_err(|_| Error::cancelled())
     }
-}
-
-/// A time series collection is told of as a view on its buckets.
-fn view_on(option: &raw::Element<'_>) -> Result<Sort> {
-    let of = option.as_str().map_err(unreadable)?.unwrap_or_default();
-    Ok(if of.starts_with("system.buckets.") { Sort::TimeSeries } else { Sort::View })
-}
-
-/// What sort of collection a `create` event makes, as its `operationDescription` says.
-fn kind_of(event: Document<'_>) -> Result<Sort> {
-    let description = event.get("operationDescription").map_err(unreadable)?;
-    for option in description.and_then(|e| e.as_document()).unwrap_or(Document::EMPTY).elements() {
-        let option = option.map_err(unreadable)?;
-        match option.name {
-            b"viewOn" => return view_on(&option),
-            b"timeseries" => return Ok(Sort::TimeSeries),
-            b"capped" if option.as_bool() == Some(true) => return Ok(Sort::Capped),
-            _ => {}
-        }
-    }
-    Ok(Sort::Plain)
 }
 
 fn unreadable(error: raw::Error) -> Error {

@@ -18,7 +18,8 @@ use common::{
 
 use super::{
     Pump,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    reads::{Answer, Asker, Wanted, reread},
+    rounds::At,
 };
 use crate::snapshot::{
     Range, catalog,

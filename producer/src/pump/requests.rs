@@ -15,8 +15,9 @@ use common::{
 
 use super::{
     Pump,
+    reads::{Answer, Asker, Wanted, reread},
     repairs::GONE,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    rounds::At,
     sweeps::COLLATED,
 };
 use crate::snapshot::{

@@ -16,17 +16,16 @@ use common::{
     mongo::Version,
     namespace::Namespace,
     retry::Backoff,
-    telemetry::names,
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{MIB, Pump};
+use super::{
+    MIB, Pump,
+    reads::{self, Answer, Asker, Wanted, reread},
+    settled::Names,
+};
 use crate::{
-    snapshot::{
-        self, Outcome, Query,
-        keys::{self, Looked},
-        presence::{self, Presence},
-    },
+    snapshot::{Outcome, keys::Looked, presence::Presence},
     source::Source,
 };
 
@@ -50,59 +49,21 @@ pub(super) struct Rounds {
 struct Round {
     time: ClusterTime,
     reads: JoinSet<(Asker, Result<Answer>)>,
-    /// Namespaces that were dropped or renamed since the round began: a name that was looked up may mean another collection.
-    touched: Vec<Namespace>,
-    /// Namespaces that named no collection when the round began; one that an event is about does since.
-    absent: Vec<Namespace>,
-}
-
-/// Who asked for a read.
-pub(super) enum Asker {
-    /// The first snapshot: one of its copies, by index.
-    Copy(usize),
-    /// Workers: documents of one namespace, by the keys of their requests.
-    Repairs(Namespace, Vec<String>),
-    /// An operator, by the key of the request.
-    Request(String),
-    /// A worker that looks through the target, by the key of the request.
-    Sweep(String),
-}
-
-/// What is read.
-pub(super) enum Wanted {
-    /// Documents in `_id` order.
-    Chunk(Query),
-    /// Single documents, by raw BSON `{_id: …}`.
-    Keys(Query, Vec<Vec<u8>>),
-    /// Which of these keys name no document.
-    Missing(Query, Vec<Vec<u8>>),
-    /// Nothing, for the namespace names no collection: all of these keys are missing, unless it gets one meanwhile.
-    Nothing(Namespace, Vec<Vec<u8>>),
-}
-
-/// What came of it.
-pub(super) enum Answer {
-    /// Of a chunk.
-    Chunk(Outcome),
-    /// Of single documents.
-    Keys(Looked),
-    /// Of the question which are missing.
-    Missing(Presence),
-    /// Of the keys of a namespace that named no collection.
-    Nothing(Vec<Vec<u8>>),
+    /// What is known of names that were looked up before.
+    names: Names,
 }
 
 /// What was read at `time`, as far as it can be used.
 pub(super) struct At<'a> {
     /// Cluster time of the round.
     pub(super) time: ClusterTime,
-    touched: &'a [Namespace],
+    names: &'a Names,
 }
 
 impl At<'_> {
     /// Whether `ns` has named the same collection since before the round's reads.
     pub(super) fn is_settled(&self, ns: &Namespace) -> bool {
-        !self.touched.contains(ns)
+        self.names.is_settled(ns)
     }
 }
 
@@ -127,16 +88,14 @@ impl Rounds {
     /// Notes that `ns` was dropped or renamed.
     pub(super) fn touch(&mut self, ns: Namespace) {
         if let Some(round) = &mut self.open {
-            round.touched.push(ns);
+            round.names.touch(ns);
         }
     }
 
     /// Notes an event about a namespace.
     pub(super) fn saw(&mut self, db: &str, coll: &str) {
-        if let Some(round) = &mut self.open
-            && let Some(ns) = round.absent.iter().find(|ns| ns.db == db && ns.coll == coll)
-        {
-            round.touched.push(ns.clone());
+        if let Some(round) = &mut self.open {
+            round.names.saw(db, coll);
         }
     }
 
@@ -151,9 +110,9 @@ impl Rounds {
             if let Wanted::Nothing(ns, _) = &wanted {
                 absent.push(ns.clone());
             }
-            reads.spawn(async move { (asker, read(wanted, time, is_transactional).await) });
+            reads.spawn(async move { (asker, reads::read(wanted, time, is_transactional).await) });
         }
-        self.open = Some(Round { time, reads, touched: Vec::new(), absent });
+        self.open = Some(Round { time, reads, names: Names::without(absent) });
     }
 
     /// Puts the next round off after a failure, longer each time.
@@ -166,17 +125,6 @@ impl Rounds {
         let wait = self.backoff.next().unwrap_or_default();
         tracing::warn!(reason = error.chain(), ?wait, "a chunk could not be read and is read again");
         self.not_before = Some(Instant::now() + wait);
-    }
-}
-
-async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bool) -> Result<Answer> {
-    match wanted {
-        Wanted::Chunk(query) => snapshot::read(&query, time, is_transactional).await.map(Answer::Chunk),
-        Wanted::Keys(query, keys) => keys::look(query, keys, time, is_transactional).await.map(Answer::Keys),
-        Wanted::Missing(query, keys) => {
-            presence::missing(query, keys, time, is_transactional).await.map(Answer::Missing)
-        }
-        Wanted::Nothing(_, keys) => Ok(Answer::Nothing(keys)),
     }
 }
 
@@ -226,8 +174,8 @@ impl Pump {
 
     /// Puts what the round has read into the log, here, and ends the round.
     pub(super) async fn weave_in(&mut self) -> Result<()> {
-        let Some(Round { time, mut reads, touched, .. }) = self.rounds.open.take() else { return Ok(()) };
-        let at = At { time, touched: &touched };
+        let Some(Round { time, mut reads, names }) = self.rounds.open.take() else { return Ok(()) };
+        let at = At { time, names: &names };
         let mut failure = None;
         while let Some(read) = reads.join_next().await {
             let (asker, answer) =
@@ -260,9 +208,4 @@ impl Pump {
             Asker::Sweep(key) => self.sweep_read(key, answer, at).await,
         }
     }
-}
-
-/// Counts what has to be read again.
-pub(super) fn reread(reason: &'static str) {
-    metrics::counter!(names::PRODUCER_SNAPSHOT_REREADS, "reason" => reason).increment(1);
 }

@@ -20,8 +20,9 @@ use common::{
 
 use super::{
     Pump,
+    reads::{Answer, Asker, Wanted, reread},
     repairs::GONE,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    rounds::At,
 };
 use crate::snapshot::{Range, catalog, catalog::Collection, presence::Presence};
 
