@@ -143,7 +143,9 @@ fn version(value: &[u8]) -> Result<u8, Error> {
 }
 
 impl<'a> Sequence<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
+    /// Reads its text form, `slice/epoch/sequence`.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.rsplitn(3, '/');
         let number = parts.next()?.parse().ok()?;
         let epoch = parts.next()?.parse().ok()?;

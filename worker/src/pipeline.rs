@@ -203,7 +203,7 @@ fn apply(
     let dead_letters = DeadLetters::new(config, topics, kafka.clone());
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
     let condition = context.health.condition(TARGET);
-    let exact = target.store.map(|store| Exact::new(config, store, control, [condition.clone(), kafka]));
+    let exact = target.store.map(|store| Exact::new(store, control, [condition.clone(), kafka]));
     let sink = Sink::new(target.deployment, limits, condition);
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes: BATCH_BYTES };
     let most = usize::from(config.worker.connections);

@@ -86,7 +86,6 @@ impl<A: Apply> Applier<A> {
                 () = shutdown.cancelled(), if !stops => {}
                 Some(ended) = self.running.join_next_with_id() => self.end(ended),
                 () = self.shared.ready(), if !stops && self.running.len() < self.most => {}
-                () = self.shared.waited(), if !stops && self.running.len() < self.most => {}
             }
         }
     }

@@ -14,13 +14,15 @@
 
 mod exact;
 mod habits;
+mod lessons;
 mod open;
+mod order;
 mod poisoned;
 mod portion;
+mod ready;
 mod report;
 mod select;
 mod shaped;
-mod waits;
 
 use std::{
     collections::BTreeMap,
@@ -91,8 +93,6 @@ struct Stands {
     /// The offset behind them.
     head: Option<i64>,
     known: Known,
-    /// Set where the next record waits for another lane.
-    not_before: Option<Instant>,
 }
 
 impl<T> Clone for Batches<T> {
@@ -151,7 +151,6 @@ fn settle(taken: Vec<Taken>, applied: Applied) -> Outcome {
         head: stands.head,
         known: stands.known,
         rest: taken.records.split_off(stands.end),
-        not_before: stands.not_before,
     });
     Outcome { settled: settled.collect(), latest: applied.latest, failure: applied.stop }
 }
@@ -178,7 +177,7 @@ fn stands(taken: &[Taken], notes: &Notes) -> Vec<Stands> {
         let next = taken.records.get(*end).map(|record| record.offset);
         let head = next.or_else(|| taken.records.last().map(|record| record.offset + 1));
         let known = Known { delivered, ..taken.known.clone() };
-        Stands { end: *end, head, known, not_before: None }
+        Stands { end: *end, head, known }
     });
     stands.collect()
 }
@@ -201,6 +200,7 @@ impl<T: Target> Parts<T> {
                 verdicts: &nothing,
                 names: &names.names,
                 inserts: &self.inserts(&names.names),
+                order: None,
             },
         );
         let run = Run { records: &selected.records, names: &names.targets };

@@ -4,12 +4,11 @@
 //! then half is tried next, and twice as much after each success: a thousand refused records cost a few thousand, not a thousand
 //! times a thousand.
 
-use std::{collections::BTreeMap, ops::Range, time::Instant};
+use std::{collections::BTreeMap, ops::Range};
 
-use super::Stands;
+use super::{Stands, open::Place, order::Order, select::Verdict};
 use crate::{checkpoint::Known, consume::intake::Taken, dead_letter::Reason};
-
-use super::{open::Place, select::Verdict};
+use crate::plan::{Late, NamespaceId};
 
 /// One lane of a batch, on its way.
 #[derive(Debug)]
@@ -20,8 +19,6 @@ pub(super) struct Lane {
     pub(super) end: usize,
     /// What the target knows of the partition up to `from`.
     pub(super) known: Known,
-    /// Set where the record at `end` waits for another lane.
-    pub(super) not_before: Option<Instant>,
 }
 
 /// A batch on its way, and what was found out about it.
@@ -31,6 +28,10 @@ pub(super) struct Progress {
     pub(super) verdicts: BTreeMap<Place, Verdict>,
     /// Whether several records of one document may become one write.
     pub(super) folds: bool,
+    /// The order over all lanes, where there is one.
+    pub(super) order: Option<Order>,
+    /// Documents that are written last, for in between another one has a value of theirs.
+    pub(super) late: Late,
     /// Records tried at one time.
     size: usize,
 }
@@ -39,16 +40,20 @@ impl Progress {
     /// A batch that begins where each lane's document stands and ends at these records.
     pub(super) fn new(taken: &[Taken], ends: &[usize]) -> Self {
         let lane = |(taken, end): (&Taken, &usize)| {
-            let mut lane = Lane { from: 0, end: *end, known: taken.known.clone(), not_before: None };
+            let mut lane = Lane { from: 0, end: *end, known: taken.known.clone() };
             lane.catch_up(taken);
             lane
         };
         let lanes = taken.iter().zip(ends).map(lane).collect();
-        Self { lanes, verdicts: BTreeMap::new(), folds: true, size: usize::MAX }
+        let (verdicts, late, order) = (BTreeMap::new(), Late::new(), Order::of(taken));
+        Self { lanes, verdicts, folds: true, order, late, size: usize::MAX }
     }
 
     /// What is tried next: a range of each lane's records. Values in parts stay whole.
     pub(super) fn next(&self, taken: &[Taken]) -> Vec<Range<usize>> {
+        if let Some(order) = &self.order {
+            return self.next_in(order, taken);
+        }
         let mut left = self.size;
         let ranges = self.lanes.iter().zip(taken).map(|(lane, taken)| {
             let mut to = lane.end.min(lane.from.saturating_add(left));
@@ -61,12 +66,31 @@ impl Progress {
         ranges.collect()
     }
 
+    /// The next records in the source's order; a lane that is cut cuts all of them.
+    fn next_in(&self, order: &Order, taken: &[Taken]) -> Vec<Range<usize>> {
+        let (mut left, mut ranges) = (self.size, self.lanes.iter().map(|lane| lane.from..lane.from).collect::<Vec<_>>());
+        for place in order.places() {
+            let lane = &self.lanes[place.lane];
+            if place.record < lane.from {
+                continue;
+            }
+            let goes_on = taken[place.lane].records[place.record].goes_on() && !ranges[place.lane].is_empty();
+            if place.record >= lane.end || (left == 0 && !goes_on) {
+                break;
+            }
+            ranges[place.lane].end = place.record + 1;
+            left = left.saturating_sub(1);
+        }
+        ranges
+    }
+
     /// These records are dealt with.
     pub(super) fn done(&mut self, ranges: &[Range<usize>]) {
         for (lane, range) in self.lanes.iter_mut().zip(ranges) {
             lane.from = range.end;
         }
         (self.size, self.folds) = (self.size.saturating_mul(2), true);
+        self.late.clear();
     }
 
     /// Fewer records are tried next.
@@ -78,10 +102,10 @@ impl Progress {
         self.verdicts.insert(place, Verdict::Refuse(reason));
     }
 
-    /// The lane goes no further than this record, which waits.
-    pub(super) fn block(&mut self, place: Place, not_before: Instant) {
-        let lane = &mut self.lanes[place.lane];
-        (lane.end, lane.not_before) = (place.record, Some(not_before));
+    /// The document is written last, of as many records as there are; `false` when that was so already.
+    pub(super) fn write_late(&mut self, document: (NamespaceId, Vec<u8>)) -> bool {
+        self.size = usize::MAX;
+        self.late.insert(document)
     }
 
     /// How the lanes stand in the end.
@@ -90,7 +114,6 @@ impl Progress {
             end: lane.from,
             head: Some(lane.known.offset),
             known: lane.known,
-            not_before: lane.not_before,
         });
         stands.collect()
     }
@@ -130,6 +153,7 @@ mod tests {
             partition: Partition { topic: "t".into(), number: 0 },
             records: (10..).zip(parts).map(record).collect(),
             known: Known { offset, ..Known::default() },
+            is_ordered: false,
             gone: CancellationToken::new(),
         }
     }
@@ -145,13 +169,10 @@ mod tests {
         assert_eq!(progress.next(&taken), [0..2, 0..0]);
         progress.done(&[0..2, 0..0]);
         assert_eq!(progress.next(&taken), [2..6, 0..0]);
-        progress.block(Place { lane: 0, record: 5 }, Instant::now());
-        progress.done(&[2..5, 0..0]);
-        assert_eq!(progress.next(&taken), [5..5, 0..2]);
-        progress.done(&[5..5, 0..2]);
+        progress.done(&[2..6, 0..0]);
+        assert_eq!(progress.next(&taken), [6..6, 0..2]);
+        progress.done(&[6..6, 0..2]);
         assert_eq!(records(&progress.next(&taken)), 0);
-        let stands = progress.stands();
-        assert!(stands[0].end == 5 && stands[0].not_before.is_some() && stands[1].not_before.is_none());
     }
 
     #[test]

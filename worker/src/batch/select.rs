@@ -20,6 +20,7 @@ use common::{namespace::Namespace, raw::Element};
 
 use super::{
     open::Place,
+    order::Order,
     shaped::{Shape, Shaped},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(super) struct Choice<'c> {
     pub(super) names: &'c [Namespace],
     /// Whether documents that came to be are sent as real inserts, by namespace.
     pub(super) inserts: &'c [bool],
+    /// The order over all lanes, where there is one.
+    pub(super) order: Option<&'c Order>,
 }
 
 /// A document whose mark changes.
@@ -75,10 +78,14 @@ pub(super) struct Selected<'s> {
 /// Chooses.
 pub(super) fn select<'s>(shaped: &'s Shaped<'_>, choice: &Choice<'_>) -> Selected<'s> {
     let mut selecting = Selecting { choice, selected: Selected::default(), now: HashMap::new() };
-    for shape in
-        shaped.entries().filter(|shape| choice.ranges[shape.place.lane].contains(&shape.place.record))
-    {
-        selecting.add(&shape);
+    let here = shaped.entries().filter(|shape| choice.ranges[shape.place.lane].contains(&shape.place.record));
+    match choice.order {
+        None => here.for_each(|shape| selecting.add(&shape)),
+        Some(order) => {
+            let mut here: Vec<_> = here.collect();
+            here.sort_by_key(|shape| order.rank(shape.place));
+            here.iter().for_each(|shape| selecting.add(shape));
+        }
     }
     selecting.finish()
 }

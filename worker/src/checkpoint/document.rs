@@ -10,6 +10,9 @@ use common::{
 use super::{Anchor, Marks, stored::Stored};
 use crate::{consume::intake::Partition, sequence::Delivered};
 
+/// The field that says that the topic is applied in the source's order, and because of which collection of the target.
+pub(super) const ORDERED: &str = "ordered";
+
 /// How a batch moves a partition's document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advance {
@@ -27,13 +30,21 @@ pub struct Advance {
     pub anchor: Option<String>,
 }
 
-/// One command that moves all of them, each only from where it has to stand. For a transaction: it states no write concern.
-pub(crate) fn compare_and_set(collection: &str, advances: &[Advance]) -> Result<RawDocumentBuf> {
+/// One command that moves all of them, each only from where it has to stand; those of an ordered topic only for whoever keeps the order.
+/// For a transaction: it states no write concern.
+pub(crate) fn compare_and_set(
+    collection: &str,
+    advances: &[Advance],
+    is_ordered: bool,
+) -> Result<RawDocumentBuf> {
     let updates = advances.iter().map(|advance| {
         let mut set = doc! {"offset": advance.to, "sequences": sequences(&advance.delivered)?};
         set.extend(advance.cluster_time.map(|time| ("clusterTime".to_owned(), Bson::Timestamp(stamp(time)))));
         set.insert("anchor", advance.anchor.clone());
-        let filter = doc! {"_id": id(&advance.partition), "offset": advance.from};
+        let mut filter = doc! {"_id": id(&advance.partition), "offset": advance.from};
+        if !is_ordered {
+            filter.insert(ORDERED, Bson::Null);
+        }
         Ok(doc! {"q": filter, "u": {"$set": set}})
     });
     let updates = updates.collect::<Result<Vec<_>>>()?;
@@ -77,10 +88,12 @@ pub(super) fn parse(document: &Document) -> Result<(Partition, Stored)> {
         let anchor =
             document.get("anchor").map(|text| Anchor { offset: offset - 1, sequence: sequence(text) });
         let owner = document.get_array("owner").cloned().unwrap_or_default();
-        Some((
-            partition,
-            Stored { offset, delivered, anchor, marks: Marks::default(), repairs: Vec::new(), owner },
-        ))
+        let ordered = match document.get(ORDERED) {
+            None | Some(Bson::Null) => None,
+            Some(name) => Some(name.as_str()?.parse().ok()?),
+        };
+        let (marks, repairs) = (Marks::default(), Vec::new());
+        Some((partition, Stored { offset, delivered, anchor, marks, repairs, owner, ordered }))
     };
     read().ok_or_else(|| {
         Error::new(Kind::Invariant, "a partition's document in the target's database `oplogue` is damaged")
@@ -124,9 +137,9 @@ mod tests {
             cluster_time: Some(ClusterTime::new(7, 1)),
             anchor: Some("rs0/2/77".to_owned()),
         };
-        let command = Document::try_from(compare_and_set("shop", &[advance]).unwrap()).unwrap();
+        let command = Document::try_from(compare_and_set("shop", &[advance], false).unwrap()).unwrap();
         let statement = command.get_array("updates").unwrap()[0].as_document().unwrap().clone();
-        assert_eq!(statement.get_document("q").unwrap(), &doc! {"_id": id(&partition), "offset": 5_i64});
+        assert_eq!(statement.get_document("q").unwrap(), &doc! {"_id": id(&partition), "offset": 5_i64, "ordered": null});
         let mut document = statement.get_document("u").unwrap().get_document("$set").unwrap().clone();
         document.insert("_id", id(&partition));
         assert_eq!(document.get_timestamp("clusterTime").unwrap(), Timestamp { time: 7, increment: 1 });

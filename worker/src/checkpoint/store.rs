@@ -14,7 +14,7 @@ use common::{
 use tokio::time::timeout;
 
 use super::{
-    document::{id, parse, raw},
+    document::{ORDERED, id, parse, raw},
     marks::{self, Mark, Repair},
     stored::Stored,
 };
@@ -133,6 +133,27 @@ impl<T: Target> Store<T> {
             doc! {"$set": {"offset": offset, "sequences": {}}, "$unset": {"anchor": "", "clusterTime": ""}};
         let statement = doc! {"q": {"_id": id(partition)}, "u": update, "upsert": true};
         self.update(vec![statement]).await
+    }
+
+    /// From now on the topic is applied in the source's order, because of a unique index of this collection; or no longer. Of all its
+    /// partitions that have documents.
+    ///
+    /// # Errors
+    /// Whatever the target says.
+    pub async fn order(&self, topic: &str, because: Option<&Namespace>) -> Result<()> {
+        let update = match because {
+            Some(ns) => doc! {"$set": {ORDERED: ns.to_string()}},
+            None => doc! {"$unset": {ORDERED: ""}},
+        };
+        self.update(vec![doc! {"q": {"_id.topic": topic}, "u": update, "multi": true}]).await
+    }
+
+    /// Whether the target's collection has an index, besides that of `_id`, that no two documents may have the same values of.
+    ///
+    /// # Errors
+    /// Whatever the target says.
+    pub async fn has_unique_index(&self, ns: &Namespace) -> Result<bool> {
+        patiently(ns, self.target.has_unique_index(ns)).await
     }
 
     async fn make(&self, partition: &Partition, offset: i64) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What a partition's document and its marks say, once read.
 
 use bson::Bson;
+use common::namespace::Namespace;
 
 use super::{Anchor, Known, Marks, marks::Repair};
 use crate::sequence::Delivered;
@@ -20,6 +21,8 @@ pub struct Stored {
     pub repairs: Vec<Repair>,
     /// Ids of the sessions of the worker that took it over last.
     pub owner: Vec<Bson>,
+    /// Set where the topic is applied in the source's order: the target's collection whose unique index asks for it.
+    pub ordered: Option<Namespace>,
 }
 
 impl Stored {
@@ -33,6 +36,7 @@ impl Stored {
             marks: Marks::default(),
             repairs: Vec::new(),
             owner: Vec::new(),
+            ordered: None,
         }
     }
 

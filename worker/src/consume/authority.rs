@@ -2,9 +2,9 @@
 //!
 //! That thread blocks, the target's driver does not: here the one waits for the other.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use common::error::Result;
+use common::{error::Result, namespace::Namespace};
 use tokio::runtime::Handle;
 
 use super::intake::Partition;
@@ -34,6 +34,29 @@ impl Authority {
         topics.sort_unstable();
         topics.dedup();
         self.runtime.block_on(self.store.read(&topics))
+    }
+
+    /// Which of these partitions' topics are to be applied in the source's order. One whose unique index is gone no longer is.
+    pub(super) fn ordered(&self, stored: &BTreeMap<Partition, Stored>) -> Result<BTreeMap<Arc<str>, Namespace>> {
+        let because = |(partition, stored): (&Partition, &Stored)| {
+            Some((partition.topic.clone(), stored.ordered.clone()?))
+        };
+        let mut ordered: BTreeMap<_, _> = stored.iter().filter_map(because).collect();
+        self.runtime.block_on(async {
+            for (topic, ns) in ordered.clone() {
+                if !self.store.has_unique_index(&ns).await? {
+                    tracing::info!(%topic, %ns, "no unique index any more: the topic's partitions are applied side by side again");
+                    self.store.order(&topic, None).await?;
+                    ordered.remove(&topic);
+                }
+            }
+            Ok(ordered)
+        })
+    }
+
+    /// Keeps the order of a topic for all of its partitions; to be called when each has its document.
+    pub(super) fn order(&self, topic: &str, because: &Namespace) -> Result<()> {
+        self.runtime.block_on(self.store.order(topic, Some(because)))
     }
 
     /// Takes partitions over, and asks again for the repairs that have not come.

@@ -3,16 +3,21 @@
 //! Guards: a reader never jumps. In exactly-once mode the partition's document at the target says where it goes on, whatever Kafka
 //! holds; in plain mode the committed offset does. An offset that the log no longer holds is a lost position, named with topic,
 //! partition and offset. Only a partition that neither knows begins at its beginning.
+//!
+//! The partitions of an ordered topic are read by one worker, whom the group has given the first of them. The others hold theirs and do
+//! not read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
     error::{Error, Kind, Result},
     kafka::{admin::REQUEST_TIMEOUT, failed},
+    namespace::Namespace,
 };
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
+    topic_partition_list::TopicPartitionListElem,
 };
 
 use super::{
@@ -31,6 +36,17 @@ struct Held {
     ends: (i64, i64),
 }
 
+/// What becomes of partitions that were just assigned.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    /// Read and applied side by side.
+    pub(super) own: Vec<Start>,
+    /// All partitions of the ordered topics whose first one is among those assigned.
+    pub(super) led: Vec<Start>,
+    /// Partitions of ordered topics, not read for being assigned.
+    pub(super) held: Vec<Partition>,
+}
+
 /// The starts of all `partitions`. Blocks on the brokers, and on the target where that has the say.
 ///
 /// # Errors
@@ -39,20 +55,24 @@ pub(super) fn starts(
     consumer: &BaseConsumer<Context>,
     partitions: &TopicPartitionList,
     authority: Option<&Authority>,
-) -> Result<Vec<Start>> {
-    if partitions.count() == 0 {
-        return Ok(Vec::new());
-    }
-    let held = held(consumer, partitions)?;
+) -> Result<Starts> {
+    let partition = |e: &TopicPartitionListElem<'_>| Partition { topic: e.topic().into(), number: e.partition() };
+    let partitions: Vec<_> = partitions.elements().iter().map(partition).collect();
     match authority {
-        None => held.iter().map(plain).collect(),
-        Some(authority) => exact(consumer, held, authority),
+        _ if partitions.is_empty() => Ok(Starts::default()),
+        None => {
+            let own = held(consumer, &partitions)?.iter().map(plain).collect::<Result<_>>()?;
+            Ok(Starts { own, ..Starts::default() })
+        }
+        Some(authority) => exact(consumer, partitions, authority),
     }
 }
 
-fn held(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Result<Vec<Held>> {
+fn held(consumer: &BaseConsumer<Context>, partitions: &[Partition]) -> Result<Vec<Held>> {
+    let wanted: TopicPartitionList =
+        partitions.iter().map(|p| (p.topic.to_string(), p.number, Offset::Invalid)).collect();
     let committed = consumer
-        .committed_offsets(partitions.clone(), REQUEST_TIMEOUT)
+        .committed_offsets(wanted, REQUEST_TIMEOUT)
         .map_err(|error| failed("cannot look the committed offsets up", error))?;
     let held = committed.elements().into_iter().map(|element| {
         let partition = Partition { topic: element.topic().into(), number: element.partition() };
@@ -70,13 +90,41 @@ fn held(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> Re
 fn plain(held: &Held) -> Result<Start> {
     let at = first(&held.partition, held.committed, held.ends)?;
     let (partition, committed) = (held.partition.clone(), held.committed);
-    Ok(Start { partition, at, committed, anchor: None, known: Known::default() })
+    Ok(Start { partition, at, committed, anchor: None, known: Known::default(), is_ordered: false })
 }
 
-/// Takes the partitions over at the target.
-fn exact(consumer: &BaseConsumer<Context>, held: Vec<Held>, authority: &Authority) -> Result<Vec<Start>> {
-    let stored = authority.look(held.iter().map(|held| &held.partition))?;
-    whole(consumer, stored.keys())?;
+/// Takes the partitions over at the target, and those of ordered topics that come with them.
+fn exact(
+    consumer: &BaseConsumer<Context>,
+    partitions: Vec<Partition>,
+    authority: &Authority,
+) -> Result<Starts> {
+    let stored = authority.look(partitions.iter())?;
+    let counts = whole(consumer, partitions.iter().chain(stored.keys()))?;
+    let ordered = authority.ordered(&stored)?;
+    let (held, mut wanted): (Vec<_>, Vec<_>) =
+        partitions.into_iter().partition(|partition| ordered.contains_key(&partition.topic));
+    for first in held.iter().filter(|partition| partition.number == 0) {
+        let all = 0..counts.get(&first.topic).copied().unwrap_or(1);
+        wanted.extend(all.map(|number| Partition { topic: first.topic.clone(), number }));
+    }
+    let starts = taken_over(consumer, &wanted, &stored, authority)?;
+    let (led, own): (Vec<_>, Vec<_>) =
+        starts.into_iter().partition(|start| ordered.contains_key(&start.partition.topic));
+    let led = lead(led, &ordered, authority)?;
+    Ok(Starts { own, led, held })
+}
+
+fn taken_over(
+    consumer: &BaseConsumer<Context>,
+    partitions: &[Partition],
+    stored: &BTreeMap<Partition, Stored>,
+    authority: &Authority,
+) -> Result<Vec<Start>> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let held = held(consumer, partitions)?;
     let mut starts = Vec::with_capacity(held.len());
     for held in &held {
         // Where there is no document yet, Kafka's offset is the first one.
@@ -100,6 +148,23 @@ fn exact(consumer: &BaseConsumer<Context>, held: Vec<Held>, authority: &Authorit
     held.into_iter().map(start).collect()
 }
 
+/// The starts of ordered topics, now that each of their partitions has a document, all of which say so from here on.
+fn lead(
+    mut starts: Vec<Start>,
+    ordered: &BTreeMap<Arc<str>, Namespace>,
+    authority: &Authority,
+) -> Result<Vec<Start>> {
+    for start in &mut starts {
+        start.is_ordered = true;
+        let (topic, number) = (&start.partition.topic, start.partition.number);
+        if let Some(ns) = ordered.get(topic).filter(|_| number == 0) {
+            authority.order(topic, ns)?;
+            tracing::info!(%topic, %ns, "a unique index: this worker applies the topic in the source's order");
+        }
+    }
+    Ok(starts)
+}
+
 fn ends(consumer: &BaseConsumer<Context>, partition: &Partition) -> Result<(i64, i64)> {
     consumer
         .fetch_watermarks(&partition.topic, partition.number, REQUEST_TIMEOUT)
@@ -116,29 +181,36 @@ fn anchored(held: &Held, stored: Stored) -> Result<Start> {
     if held.committed.is_some_and(|committed| committed < offset) {
         tracing::debug!(partition = %held.partition, offset, ?held.committed, "the target is ahead of Kafka's offset");
     }
-    Ok(Start { partition: held.partition.clone(), at, committed: held.committed, anchor, known })
+    let (partition, committed) = (held.partition.clone(), held.committed);
+    Ok(Start { partition, at, committed, anchor, known, is_ordered: false })
 }
 
-/// A topic has no fewer partitions than the target knows of.
-fn whole<'p>(consumer: &BaseConsumer<Context>, known: impl Iterator<Item = &'p Partition>) -> Result<()> {
-    let mut most: BTreeMap<&str, i32> = BTreeMap::new();
+/// How many partitions the topics have: no fewer than the target knows of.
+fn whole<'p>(
+    consumer: &BaseConsumer<Context>,
+    known: impl Iterator<Item = &'p Partition>,
+) -> Result<BTreeMap<Arc<str>, i32>> {
+    let mut most: BTreeMap<&Arc<str>, i32> = BTreeMap::new();
     for partition in known {
         let highest = most.entry(&partition.topic).or_default();
         *highest = partition.number.max(*highest);
     }
+    let mut counts = BTreeMap::new();
     for (topic, highest) in most {
         let metadata = consumer
             .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
             .map_err(|error| failed(format!("cannot look topic {topic} up"), error))?;
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-        if i32::try_from(partitions).is_ok_and(|partitions| partitions > 0 && partitions <= highest) {
+        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+        if partitions > 0 && partitions <= highest {
             let context = format!(
                 "{topic} has {partitions} partitions, but the target knows of {topic}[{highest}]: it was recreated"
             );
             return Err(Error::new(Kind::PositionLost, context));
         }
+        counts.insert(topic.clone(), partitions);
     }
-    Ok(())
+    Ok(counts)
 }
 
 /// The offset to read first, between the log's ends `(low, high)`.
@@ -167,6 +239,11 @@ pub(super) fn assignment(starts: &[Start]) -> TopicPartitionList {
         .iter()
         .map(|start| (start.partition.topic.to_string(), start.partition.number, Offset::Offset(start.at)));
     offsets.collect()
+}
+
+/// Partitions that are assigned and not read.
+pub(super) fn at_their_ends(partitions: &[Partition]) -> TopicPartitionList {
+    partitions.iter().map(|partition| (partition.topic.to_string(), partition.number, Offset::End)).collect()
 }
 
 #[cfg(test)]

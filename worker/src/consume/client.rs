@@ -44,11 +44,8 @@ pub fn group(config: &Config) -> String {
     format!("oplogue.{}", config.pipeline)
 }
 
-/// A consumer in the pipeline's group.
-///
-/// # Errors
-/// Misconfigured when librdkafka does not take an option.
-pub(super) fn build(config: &Config) -> Result<BaseConsumer<Context>> {
+/// How a consumer of the pipeline's group is set. It is a member once it subscribes.
+pub(super) fn settings(config: &Config) -> ClientConfig {
     let mut settings = kafka::client_config(&config.kafka, "oplogue-worker");
     for (key, value) in DEFAULTS {
         if !config.kafka.options.contains_key(key) {
@@ -56,6 +53,14 @@ pub(super) fn build(config: &Config) -> Result<BaseConsumer<Context>> {
         }
     }
     fix(&mut settings).set("group.id", group(config));
+    settings
+}
+
+/// A consumer.
+///
+/// # Errors
+/// Misconfigured when librdkafka does not take an option.
+pub(super) fn create(settings: &ClientConfig) -> Result<BaseConsumer<Context>> {
     settings
         .create_with_context(Context::default())
         .map_err(|error| kafka::failed("cannot build the Kafka consumer", error))

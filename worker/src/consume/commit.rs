@@ -11,10 +11,11 @@ use std::{
 use common::kafka::admin::REQUEST_TIMEOUT;
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer as _},
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
 };
 
 use super::{
+    context::Context,
     intake::{LaneId, Partition},
     reader::Reader,
     tap::Tap,
@@ -71,7 +72,12 @@ impl Reader {
     /// Where a lane has nothing waiting, its head follows the client over transaction markers, so that a partition that was
     /// read to its end shows no lag.
     pub(super) fn pass_markers(&self) {
-        let Ok(positions) = self.consumer.position() else { return };
+        self.pass(Some(&self.consumer));
+        self.pass(self.leading.client.as_deref());
+    }
+
+    pub(super) fn pass(&self, client: Option<&BaseConsumer<Context>>) {
+        let Some(Ok(positions)) = client.map(BaseConsumer::position) else { return };
         let mut intake = self.shared.intake();
         for element in positions.elements() {
             if let Offset::Offset(offset) = element.offset()

@@ -92,6 +92,18 @@ impl Statistics {
         (ends.ls_offset >= 0 && ends.app_offset >= 0).then(|| (ends.ls_offset - ends.app_offset).max(0))
     }
 
+    /// Adds how far another client has read the partitions that it reads.
+    pub(super) fn complete(&mut self, other: Self) {
+        for (name, topic) in other.topics {
+            let known = self.topics.entry(name).or_default();
+            for (number, ends) in topic.partitions.into_iter().filter(|(_, ends)| ends.app_offset >= 0) {
+                let known = known.partitions.entry(number).or_default();
+                let committed_offset = known.committed_offset;
+                *known = Ends { committed_offset, ..ends };
+            }
+        }
+    }
+
     fn ends(&self, topic: &str, partition: i32) -> Option<&Ends> {
         self.topics.get(topic)?.partitions.get(&partition.to_string())
     }

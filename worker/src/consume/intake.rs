@@ -10,10 +10,17 @@
 //!     done, told to Kafka      │in flight│ buffered │ not read yet
 //! ```
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use super::lane::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
-use super::{lane::Lane, record::Record};
+use super::{
+    lane::Lane,
+    order::{Place, Probe, merged},
+    record::Record,
+};
 
 /// How much is buffered, in bytes. A record that is larger is still read, alone.
 #[derive(Debug, Clone, Copy)]
@@ -32,13 +39,15 @@ pub struct Intake {
     /// The lane that was served last; the next batch begins behind it.
     served: LaneId,
     room: Room,
+    /// What was last asked about the topics whose lanes are taken together, in the source's order.
+    ordered: BTreeMap<Arc<str>, Probe>,
 }
 
 impl Intake {
     /// No lanes yet.
     #[must_use]
     pub const fn new(room: Room) -> Self {
-        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), room }
+        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), room, ordered: BTreeMap::new() }
     }
 
     /// Bytes that each lane may buffer now.
@@ -49,6 +58,9 @@ impl Intake {
     /// A partition is this worker's from now on.
     pub fn assign(&mut self, start: Start) -> LaneId {
         self.next += 1;
+        if start.is_ordered {
+            self.ordered.entry(start.partition.topic.clone()).or_default();
+        }
         self.lanes.insert(LaneId(self.next), Lane::new(start));
         LaneId(self.next)
     }
@@ -58,6 +70,12 @@ impl Intake {
     pub fn lane(&self, topic: &str, number: i32) -> Option<LaneId> {
         let is_it = |lane: &Lane| lane.partition.number == number && *lane.partition.topic == *topic;
         self.lanes.iter().find(|(_, lane)| is_it(lane)).map(|(id, _)| *id)
+    }
+
+    /// The lanes that a topic's partitions have now.
+    #[must_use]
+    pub fn lanes_of(&self, topic: &str) -> Vec<LaneId> {
+        self.of_topic(topic).map(|(id, _)| id).collect()
     }
 
     /// Whether more of the lane may be read. A full one has room again once it is half empty.
@@ -87,12 +105,25 @@ impl Intake {
         }
     }
 
-    /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached. Empty when nothing is ready.
+    /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached; the lanes of an ordered topic all
+    /// together and without others. Empty when nothing is ready.
     pub fn take(&mut self, limit: Limit) -> Vec<Taken> {
         let half = self.lane_bytes() / 2;
-        let (mut left, mut taken) = (limit, Vec::new());
+        let (mut left, mut taken, mut tried) = (limit, Vec::new(), BTreeSet::new());
         for id in self.in_turn() {
             let lane = self.lanes.get_mut(&id).expect("the list was made of the lanes");
+            if lane.is_ordered {
+                let topic = lane.partition.topic.clone();
+                let ordered = match taken.is_empty() && tried.insert(topic.clone()) {
+                    true => self.take_ordered(&topic, limit, half),
+                    false => Vec::new(),
+                };
+                if !ordered.is_empty() {
+                    self.served = id;
+                    return ordered;
+                }
+                continue;
+            }
             if let Some(some) = lane.take(id, &mut left, taken.is_empty(), half) {
                 self.served = id;
                 taken.push(some);
@@ -102,6 +133,64 @@ impl Intake {
             }
         }
         taken
+    }
+
+    /// Takes what is ready of an ordered topic, in the source's order.
+    fn take_ordered(&mut self, topic: &str, mut left: Limit, half: usize) -> Vec<Taken> {
+        let lanes: Vec<_> = self.of_topic(topic).collect();
+        if !lanes.iter().all(|(_, lane)| lane.is_free()) {
+            return Vec::new();
+        }
+        let reach = self.reach(topic);
+        let mut counts = vec![0; lanes.len()];
+        for (at, place, record) in merged(lanes.iter().map(|(_, lane)| lane.waiting())) {
+            if record.goes_on() && counts[at] > 0 {
+                continue;
+            }
+            let is_alone = counts.iter().all(|count| *count == 0);
+            let spans = if place > reach { None } else { lanes[at].1.fits(counts[at], &mut left, is_alone) };
+            let Some(spans) = spans else { break };
+            counts[at] += spans;
+        }
+        let counts: Vec<_> = lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
+        let mut give = |(id, count)| self.lanes.get_mut(&id).map(|lane| lane.give(id, count, half));
+        counts.into_iter().filter_map(&mut give).collect()
+    }
+
+    fn of_topic(&self, topic: &str) -> impl Iterator<Item = (LaneId, &Lane)> {
+        self.lanes.iter().filter(move |(_, lane)| *lane.partition.topic == *topic).map(|(id, lane)| (*id, lane))
+    }
+
+    /// Up to which place an ordered topic is complete.
+    fn reach(&self, topic: &str) -> Place {
+        let Some(probe) = self.ordered.get(topic) else { return Place::default() };
+        self.of_topic(topic).map(|(_, lane)| lane.reach(probe)).min().unwrap_or_default()
+    }
+
+    /// The ordered topics of which records wait that might not be the next, and the highest place at hand of each: where their partitions
+    /// end has to be asked, unless that was done.
+    #[must_use]
+    pub fn unsure(&self) -> Vec<(Arc<str>, Place)> {
+        let unsure = |(topic, probe): (&Arc<str>, &Probe)| {
+            let first = merged(self.of_topic(topic).map(|(_, lane)| lane.waiting())).next();
+            let highest = self.of_topic(topic).map(|(_, lane)| lane.read_to()).max()?;
+            let waits = first.is_some_and(|(_, place, _)| place > self.reach(topic));
+            (waits && !probe.covers(highest)).then(|| (topic.clone(), highest))
+        };
+        self.ordered.iter().filter_map(unsure).collect()
+    }
+
+    /// Where an ordered topic's partitions end; to be asked after everything up to `Probe`'s place was at hand.
+    pub fn probed(&mut self, topic: &str, probe: Probe) {
+        if let Some(last) = self.ordered.get_mut(topic) {
+            *last = probe;
+        }
+    }
+
+    /// Whether there are lanes that are taken in the source's order.
+    #[must_use]
+    pub fn has_ordered(&self) -> bool {
+        !self.ordered.is_empty()
     }
 
     fn in_turn(&self) -> Vec<LaneId> {
@@ -148,6 +237,9 @@ impl Intake {
     pub fn remove(&mut self, id: LaneId) {
         if let Some(lane) = self.lanes.remove(&id) {
             lane.gone.cancel();
+            if self.of_topic(&lane.partition.topic).next().is_none() {
+                self.ordered.remove(&lane.partition.topic);
+            }
         }
     }
 
@@ -169,12 +261,6 @@ impl Intake {
     #[must_use]
     pub fn ids(&self) -> Vec<LaneId> {
         self.lanes.keys().copied().collect()
-    }
-
-    /// When the first of the lanes that wait for others may go on.
-    #[must_use]
-    pub fn waits_until(&self) -> Option<Instant> {
-        self.lanes.values().filter_map(Lane::waits_until).min()
     }
 
     /// How each lane stands, for metrics.

@@ -1,10 +1,13 @@
 //! One assigned partition: what of it is buffered, in flight, durable, committed.
 
-use std::{collections::VecDeque, fmt, sync::Arc, time::Instant};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::record::Record;
+use super::{
+    order::{self, Place, Probe},
+    record::Record,
+};
 use crate::checkpoint::{Anchor, Known, NotThere};
 
 /// A partition of a topic.
@@ -37,6 +40,8 @@ pub struct Taken {
     pub records: Vec<Record>,
     /// What the target knows of the partition before them.
     pub known: Known,
+    /// Whether they are to be applied in the source's order over all lanes of the batch.
+    pub is_ordered: bool,
     /// Cancelled when the partition is no longer this worker's: nothing may be written for it any more.
     pub gone: CancellationToken,
 }
@@ -52,15 +57,13 @@ pub struct Settled {
     pub known: Known,
     /// What is to be done again, in order.
     pub rest: Vec<Record>,
-    /// Set where the first of the rest has to wait for another lane: not before then, and alone.
-    pub not_before: Option<Instant>,
 }
 
 impl Settled {
     /// A lane whose batch says nothing: it is no longer in flight, and its head stays.
     #[must_use]
     pub fn nothing(lane: LaneId) -> Self {
-        Self { lane, head: None, known: Known::default(), rest: Vec::new(), not_before: None }
+        Self { lane, head: None, known: Known::default(), rest: Vec::new() }
     }
 }
 
@@ -104,6 +107,8 @@ pub struct Start {
     pub anchor: Option<Anchor>,
     /// What the target knows.
     pub known: Known,
+    /// Whether its topic is applied in the source's order over all partitions.
+    pub is_ordered: bool,
 }
 
 /// How a lane stands.
@@ -117,6 +122,8 @@ pub struct Standing<'a> {
     pub bytes: usize,
     /// Whether it is not read because its buffer is full.
     pub is_full: bool,
+    /// Whether its topic is applied in the source's order.
+    pub is_ordered: bool,
 }
 
 /// A lane's state.
@@ -140,8 +147,10 @@ pub(super) struct Lane {
     /// The record that must come first.
     anchor: Option<Anchor>,
     known: Known,
-    /// The first record of the queue is not to be taken before then, and alone.
-    not_before: Option<Instant>,
+    pub(super) is_ordered: bool,
+    /// In an ordered topic: the place of the last record that was read, and the offset that the client has passed, markers included.
+    read_to: Place,
+    position: i64,
     pub(super) gone: CancellationToken,
 }
 
@@ -160,7 +169,9 @@ impl Lane {
             committed: start.committed,
             anchor: start.anchor,
             known: start.known,
-            not_before: None,
+            is_ordered: start.is_ordered,
+            read_to: Place::default(),
+            position: start.at,
             gone: CancellationToken::new(),
         }
     }
@@ -200,6 +211,9 @@ impl Lane {
                 anchor.check(&self.partition, &record)?;
                 continue;
             }
+            if self.is_ordered {
+                self.read_to = order::place(&record).unwrap_or_default().max(self.read_to);
+            }
             self.bytes += record.size();
             self.queue.push_back(record);
         }
@@ -215,48 +229,66 @@ impl Lane {
         is_first: bool,
         half: usize,
     ) -> Option<Taken> {
-        if self.in_flight.is_some() || self.is_leaving || !self.may_go(left, is_first) {
+        if !self.is_free() {
             return None;
         }
-        let mut records = Vec::with_capacity(self.queue.len().min(left.records));
-        while let Some(next) = self.queue.front() {
-            let spans = next.spans();
-            let size = self.queue.iter().take(spans).map(Record::size).sum::<usize>();
-            let is_alone = is_first && records.is_empty();
-            let is_over = left.records == 0 || (size > left.bytes && !is_alone);
-            // A batch never ends amid the parts of a value.
-            if is_over || spans > self.queue.len() {
-                break;
-            }
-            left.records = left.records.saturating_sub(spans);
-            left.bytes = left.bytes.saturating_sub(size);
-            self.bytes -= size;
-            records.extend(self.queue.drain(..spans));
+        let mut count = 0;
+        while count < self.queue.len() {
+            let Some(spans) = self.fits(count, left, is_first && count == 0) else { break };
+            count += spans;
         }
-        if records.is_empty() {
-            return None;
-        }
-        self.in_flight = Some(records.len());
-        self.is_full = self.is_full && self.bytes > half;
-        let (partition, gone) = (self.partition.clone(), self.gone.clone());
-        Some(Taken { lane: id, partition, records, known: std::mem::take(&mut self.known), gone })
+        (count > 0).then(|| self.give(id, count, half))
     }
 
-    /// Whether the lane need not wait. One that had to goes alone with one record, so that it holds nobody up if it has to wait again.
-    fn may_go(&mut self, left: &mut Limit, is_first: bool) -> bool {
-        let Some(at) = self.not_before else { return true };
-        if !is_first || Instant::now() < at {
-            return false;
+    /// Whether it is in no batch and stays.
+    pub(super) const fn is_free(&self) -> bool {
+        self.in_flight.is_none() && !self.is_leaving
+    }
+
+    /// How many records the value has that begins at `from`, if it is whole and fits what is left, which it then takes; however large it is
+    /// where it `is_alone`.
+    pub(super) fn fits(&self, from: usize, left: &mut Limit, is_alone: bool) -> Option<usize> {
+        let spans = self.queue.get(from)?.spans();
+        let size = self.queue.iter().skip(from).take(spans).map(Record::size).sum::<usize>();
+        let is_over = left.records == 0 || (size > left.bytes && !is_alone);
+        // A batch never ends amid the parts of a value.
+        if is_over || spans > self.queue.len() - from {
+            return None;
         }
-        (left.records, self.not_before) = (1, None);
-        true
+        left.records = left.records.saturating_sub(spans);
+        left.bytes = left.bytes.saturating_sub(size);
+        Some(spans)
+    }
+
+    /// Gives out the first records; room again at `half`.
+    pub(super) fn give(&mut self, id: LaneId, count: usize, half: usize) -> Taken {
+        let records: Vec<_> = self.queue.drain(..count).collect();
+        self.bytes -= records.iter().map(Record::size).sum::<usize>();
+        self.in_flight = Some(count);
+        self.is_full = self.is_full && self.bytes > half;
+        let (partition, gone, is_ordered) = (self.partition.clone(), self.gone.clone(), self.is_ordered);
+        Taken { lane: id, partition, records, known: std::mem::take(&mut self.known), is_ordered, gone }
+    }
+
+    /// The records that wait, in order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Record> {
+        self.queue.iter()
+    }
+
+    /// Up to which place nothing is missing of what was read.
+    pub(super) fn reach(&self, probe: &Probe) -> Place {
+        probe.reach(self.partition.number, self.position, self.read_to)
+    }
+
+    /// The place of the last record that was read.
+    pub(super) const fn read_to(&self) -> Place {
+        self.read_to
     }
 
     pub(super) fn settle(&mut self, settled: Settled) {
         self.in_flight = None;
         self.head = self.head.max(settled.head.unwrap_or(self.head));
         self.known = settled.known;
-        self.not_before = settled.not_before;
         if self.is_leaving {
             return;
         }
@@ -267,6 +299,7 @@ impl Lane {
     }
 
     pub(super) fn passed(&mut self, position: i64) {
+        self.position = self.position.max(position);
         // A leaving lane's buffer is empty because it was dropped.
         let is_idle =
             self.queue.is_empty() && self.in_flight.is_none() && !self.is_leaving && self.anchor.is_none();
@@ -288,17 +321,13 @@ impl Lane {
         (!is_known).then(|| (self.partition.clone(), self.head))
     }
 
-    /// Until when the lane waits, if it does.
-    pub(super) fn waits_until(&self) -> Option<Instant> {
-        self.not_before.filter(|_| self.in_flight.is_none() && !self.is_leaving)
-    }
-
     pub(super) fn standing(&self) -> Standing<'_> {
         Standing {
             partition: &self.partition,
             waiting: self.queue.len() + self.in_flight.unwrap_or(0),
             bytes: self.bytes,
             is_full: self.is_full,
+            is_ordered: self.is_ordered,
         }
     }
 }

@@ -21,6 +21,8 @@ mod context;
 mod group;
 pub mod intake;
 mod lane;
+mod leading;
+pub mod order;
 mod reader;
 mod rebalance;
 pub mod record;

@@ -24,7 +24,10 @@ use rdkafka::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Authority, change::Change, client, context::Context, record::Record, shared::Shared, tap::Tap};
+use super::{
+    Authority, change::Change, client, context::Context, leading::Leading, record::Record, shared::Shared,
+    tap::Tap,
+};
 
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);
@@ -53,6 +56,7 @@ pub(super) struct Reader {
     pub(super) shared: Arc<Shared>,
     pub(super) taps: Vec<Tap>,
     pub(super) change: Option<Change>,
+    pub(super) leading: Leading,
     pub(super) drain_timeout: Duration,
     pub(super) commit_interval: Duration,
     pub(super) commit_due: Instant,
@@ -68,7 +72,7 @@ pub(super) struct Reader {
 /// A lost position, missing rights, a broken invariant; what passes by itself is waited for.
 pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result<()> {
     shared.reader_is(thread::current());
-    let mut consumer = client::build(config)?;
+    let mut consumer = client::create(&client::settings(config))?;
     let reader = thread::current();
     consumer.set_nonempty_callback(move || reader.unpark());
     let millis = |millis: u32| Duration::from_millis(u64::from(millis));
@@ -77,6 +81,7 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
         shared,
         taps: Vec::new(),
         change: None,
+        leading: Leading::new(config),
         drain_timeout: millis(config.worker.drain_timeout_ms),
         commit_interval: millis(config.worker.commit_interval_ms),
         commit_due: Instant::now(),
@@ -98,6 +103,8 @@ impl Reader {
             let is_busy = self.serve()?;
             self.rebalance()?;
             let flows = self.flow()?;
+            self.follow_order()?;
+            self.look_whether_ordered()?;
             self.commit_when_due();
             self.report();
             if !is_busy && !flows {
@@ -128,7 +135,15 @@ impl Reader {
 
     /// Lets the client hand out its events; `true` when there was one.
     pub(super) fn serve(&mut self) -> Result<bool> {
-        match self.consumer.poll(Duration::ZERO) {
+        let is_busy = self.serve_client(&self.consumer.clone())?;
+        match self.leading.client.clone() {
+            Some(client) => Ok(self.serve_client(&client)? || is_busy),
+            None => Ok(is_busy),
+        }
+    }
+
+    fn serve_client(&mut self, client: &BaseConsumer<Context>) -> Result<bool> {
+        match client.poll(Duration::ZERO) {
             None => Ok(false),
             Some(Err(error)) => self.trouble(error).map(|()| true),
             // Every partition is parted from the common queue before it is assigned.

@@ -24,12 +24,15 @@ use common::{
     error::{Kind, Result},
     kafka::failed,
 };
-use rdkafka::{TopicPartitionList, consumer::Consumer as _};
+use rdkafka::{
+    TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+};
 
 use super::{
     begin,
     change::Change,
-    context::{Rebalance, give_up},
+    context::{Context, Rebalance, give_up},
     lane::{LaneId, Partition, Start},
     reader::Reader,
     report,
@@ -121,31 +124,51 @@ impl Reader {
                 return Err(error);
             }
         };
-        for start in &starts {
-            self.open(start)?;
+        let client = self.consumer.clone();
+        for start in &starts.own {
+            self.open(&client, start)?;
+        }
+        self.hold(&starts.held)?;
+        let held = begin::at_their_ends(&starts.held);
+        let mut assigned = begin::assignment(&starts.own);
+        for held in held.elements() {
+            let added = assigned.add_partition_offset(held.topic(), held.partition(), held.offset());
+            added.map_err(|error| failed("cannot take partitions on", error))?;
         }
         self.consumer
-            .incremental_assign(&begin::assignment(&starts))
+            .incremental_assign(&assigned)
             .map_err(|error| failed("cannot take partitions on", error))?;
-        self.report_rebalance("assigned", starts.len());
+        if held.count() > 0
+            && let Err(error) = self.consumer.pause(&held)
+        {
+            tracing::debug!(%error, "what is held flows into its queue, up to that queue's limit");
+        }
+        self.lead(&starts.led)?;
+        self.report_rebalance("assigned", starts.own.len() + starts.held.len());
         Ok(true)
     }
 
-    fn open(&mut self, start: &Start) -> Result<()> {
+    pub(super) fn open(&mut self, client: &Arc<BaseConsumer<Context>>, start: &Start) -> Result<()> {
         let partition = start.partition.clone();
         let lane = self.shared.intake().assign(start.clone());
         tracing::debug!(%partition, offset = start.at, "reads");
-        self.taps.push(Tap::open(&Arc::clone(&self.consumer), lane, partition, &std::thread::current())?);
+        self.taps.push(Tap::open(client, lane, partition, &std::thread::current())?);
         Ok(())
     }
 
-    /// Stops the flow of these partitions; gives their lanes.
+    /// Stops the flow of these partitions, and of the topics that are led by them; gives their lanes.
     fn leave(&mut self, partitions: &TopicPartitionList) -> Vec<LaneId> {
         self.pass_markers();
         let mut intake = self.shared.intake();
-        let elements = partitions.elements();
-        let lanes = elements.iter().filter_map(|e| intake.lane(e.topic(), e.partition()));
-        let lanes: Vec<_> = lanes.collect();
+        let mut lanes = Vec::with_capacity(partitions.count());
+        for element in partitions.elements() {
+            let (topic, number) = (element.topic(), element.partition());
+            match self.leading.holds(topic, number) {
+                true if number == 0 && self.leading.leads(topic) => lanes.extend(intake.lanes_of(topic)),
+                true => {}
+                false => lanes.extend(intake.lane(topic, number)),
+            }
+        }
         lanes.iter().for_each(|lane| intake.leave(*lane));
         lanes
     }
@@ -176,6 +199,7 @@ impl Reader {
         for element in partitions.elements() {
             report::lag(&Partition { topic: element.topic().into(), number: element.partition() }, 0.0);
         }
+        self.stop_leading(partitions)?;
         give_up(&self.consumer, partitions).map_err(|error| failed("cannot give partitions up", error))?;
         self.report_rebalance("revoked", lanes.len());
         Ok(true)

@@ -12,7 +12,10 @@ impl Reader {
     /// Sets the gauges when the client has counted anew.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn report(&mut self) {
-        let Some(statistics) = self.consumer.context().take_statistics() else { return };
+        let Some(mut statistics) = self.consumer.context().take_statistics() else { return };
+        if let Some(led) = self.leading.client.as_ref().and_then(|client| client.context().take_statistics()) {
+            statistics.complete(led);
+        }
         self.connected(statistics.is_connected());
         self.note_committed(&statistics);
         let intake = self.shared.intake();
@@ -35,9 +38,13 @@ impl Reader {
     /// A commit can be refused (a rebalance was going on): what Kafka does not hold is committed again.
     fn note_committed(&self, statistics: &Statistics) {
         let mut intake = self.shared.intake();
-        let partitions: Vec<_> = intake.standings().map(|lane| lane.partition.clone()).collect();
-        for partition in partitions {
-            intake.committed(&partition, statistics.committed(&partition.topic, partition.number));
+        let lanes: Vec<_> = intake.standings().map(|lane| (lane.partition.clone(), lane.is_ordered)).collect();
+        for (partition, is_ordered) in lanes {
+            let held = statistics.committed(&partition.topic, partition.number);
+            // Of what another member was assigned the client says nothing.
+            if held.is_some() || !is_ordered {
+                intake.committed(&partition, held);
+            }
         }
     }
 

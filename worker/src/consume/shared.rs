@@ -56,15 +56,6 @@ impl Shared {
         self.ready.notified().await;
     }
 
-    /// Waits until a lane that has to wait for others may go on; for ever where there is none. Cancel safe.
-    pub async fn waited(&self) {
-        let until = self.intake().waits_until();
-        match until {
-            Some(until) => tokio::time::sleep_until(until.into()).await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Everything of a batch up to this cluster time is applied.
     pub fn applied(&self, latest: Option<ClusterTime>) {
         self.applied.fetch_max(latest.map_or(0, |latest| latest.0), Ordering::Relaxed);

@@ -121,7 +121,8 @@ impl Commands<'_, '_> {
             }
         }
         body.end();
-        body.bool(b"ordered", false);
+        // A transaction ends at the first failure anyway; a plan in the records' order needs theirs.
+        body.bool(b"ordered", self.in_transaction);
         if !self.in_transaction {
             body.begin_document(b"writeConcern");
             body.str(b"w", "majority");

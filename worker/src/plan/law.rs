@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{
     Change, Kind, Limits, NamespaceId, Options, Plan, Record, Write, commands,
     delta::model::{self, Edit, Names},
-    plan, rewrite,
+    in_order, plan, rewrite,
 };
 use crate::path::SetOrder;
 
@@ -26,7 +26,7 @@ impl Target {
     /// Carries out one command, in the order of its statements or against it.
     fn run(&mut self, namespace: u32, body: &[u8], backwards: bool) {
         let body = Document::from_reader(body).unwrap();
-        assert!(!body.get_bool("ordered").unwrap());
+        assert!(!(backwards && body.get_bool("ordered").unwrap()));
         let (command, _) = body.iter().next().unwrap();
         let list =
             ["documents", "updates", "deletes"].iter().find_map(|name| body.get_array(name).ok()).unwrap();
@@ -82,7 +82,7 @@ impl Target {
         }
     }
 
-    fn carry_out(&mut self, plan: Plan<'_>, backwards: bool) {
+    fn carry_out(&mut self, plan: Plan<'_>, backwards: bool, in_transaction: bool) {
         for mut step in plan.steps {
             if backwards {
                 step.groups.reverse();
@@ -90,7 +90,7 @@ impl Target {
             for group in step.groups {
                 let namespace = group.namespace.0;
                 let group = if group.kind == Kind::OnDocument { self.rewritten(group) } else { group };
-                for command in commands("c", &group, Limits { statements: 3, bytes: 400 }, true) {
+                for command in commands("c", &group, Limits { statements: 3, bytes: 400 }, in_transaction) {
                     self.run(namespace, &command.body, backwards);
                 }
             }
@@ -186,11 +186,7 @@ fn live(
     Some((records, target))
 }
 
-fn planned<'a>(
-    records: &'a [(Key, Recorded)],
-    ids: &'a [(Key, Vec<u8>, [u8; 4])],
-    options: &Options,
-) -> Plan<'a> {
+fn as_records<'a>(records: &'a [(Key, Recorded)], ids: &'a [(Key, Vec<u8>, [u8; 4])]) -> Vec<Record<'a>> {
     let record = |(place, (key, recorded)): (usize, &'a (Key, Recorded))| {
         let document = |bytes: &'a Vec<u8>| raw::Document::new(bytes).unwrap();
         Record {
@@ -205,18 +201,17 @@ fn planned<'a>(
             },
         }
     };
-    let records: Vec<_> = records.iter().enumerate().map(record).collect();
-    plan(&records, options)
+    records.iter().enumerate().map(record).collect()
 }
 
-/// Every record is behind one statement that completes it, or untouched; no document occurs twice in a step.
-fn is_whole(plan: &Plan<'_>, records: usize) -> Result<(), TestCaseError> {
+/// Every record is behind one statement that completes it, or untouched; no document occurs twice in a step that `is_free` of an order.
+fn is_whole(plan: &Plan<'_>, records: usize, is_free: bool) -> Result<(), TestCaseError> {
     let mut seen: Vec<usize> = plan.untouched.clone();
     for step in &plan.steps {
         let mut documents = BTreeSet::new();
         for group in &step.groups {
             for statement in &group.statements {
-                prop_assert!(documents.insert((group.namespace, statement.key)));
+                prop_assert!(documents.insert((group.namespace, statement.key)) || !is_free);
                 if !matches!(statement.write, Write::Operators { completes: false, .. }) {
                     seen.extend(plan.records(statement));
                 }
@@ -247,10 +242,19 @@ fn the_law_holds(
         .map(|(key, _)| (*key, doc! {"_id": key.1}.to_vec().unwrap(), key.1.to_le_bytes()))
         .collect();
     for backwards in [false, true] {
-        let plan = planned(&records, &ids, &Options { fold, ..Options::default() });
-        is_whole(&plan, records.len())?;
+        let plan = plan(&as_records(&records, &ids), &Options { fold, ..Options::default() });
+        is_whole(&plan, records.len(), true)?;
         let mut target = target.clone();
-        target.carry_out(plan, backwards);
+        target.carry_out(plan, backwards, false);
+        prop_assert_eq!(&target, &end);
+    }
+    // In the records' order, some documents late or none.
+    for late in [[].as_slice(), &[0], &[1, 2]] {
+        let late = late.iter().map(|id: &i32| (NamespaceId(0), id.to_le_bytes().to_vec())).collect();
+        let plan = in_order(&as_records(&records, &ids), &Options { fold, ..Options::default() }, &late);
+        is_whole(&plan, records.len(), false)?;
+        let mut target = target.clone();
+        target.carry_out(plan, false, true);
         prop_assert_eq!(&target, &end);
     }
     Ok(())

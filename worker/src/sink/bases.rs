@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use bson::RawDocumentBuf;
 use common::{
     error::{Error, Kind as ErrorKind, Result},
-    namespace::Namespace,
     raw::{Document, Writer},
 };
 
-use super::{Sink, target::Target};
+use super::target::Found;
 use crate::{
     identity,
     path::Decimal,
@@ -17,30 +16,30 @@ use crate::{
 };
 
 /// Bytes of documents read at one time. A document is there twice while it is rewritten.
-const BUDGET: usize = 16 * 1024 * 1024;
+pub(super) const BUDGET: usize = 16 * 1024 * 1024;
 /// `_id`s asked for at one time.
 const MOST: usize = 1000;
 
-impl<T: Target> Sink<T> {
-    /// Reads the documents of as many statements as fit the budget and applies the deltas; gives what comes of them, and the
-    /// statements that are left.
-    pub(super) async fn rewrite<'a>(
-        &self,
-        ns: &Namespace,
-        mut group: Group<'a>,
-    ) -> Result<(Rewritten<'a>, Group<'a>)> {
-        let mut rest = group.statements.split_off(group.statements.len().min(MOST));
-        let found = self.read(ns, find(&ns.coll, &group.statements, false), BUDGET).await?;
-        let bases = Bases::of(&found.documents)?;
-        if !found.is_complete {
-            let (have, not_yet) = group.statements.into_iter().partition(|s| bases.get(s.key).is_some());
-            group.statements = have;
-            rest.splice(..0, not_yet);
-        }
-        let (kind, namespace) = (group.kind, group.namespace);
-        let rewritten = rewrite(group, |key| bases.get(key));
-        Ok((rewritten, Group { kind, namespace, statements: rest }))
+/// Leaves in the group what is asked for at one time; gives the other statements.
+pub(super) fn cut<'a>(group: &mut Group<'a>) -> Vec<Statement<'a>> {
+    group.statements.split_off(group.statements.len().min(MOST))
+}
+
+/// Applies the deltas to the documents that were found of a group that was [`cut`]; gives what comes of them, and the statements that are left
+/// with those that did not fit the budget.
+pub(super) fn rewritten<'a>(
+    found: &Found,
+    mut group: Group<'a>,
+    mut rest: Vec<Statement<'a>>,
+) -> Result<(Rewritten<'a>, Group<'a>)> {
+    let bases = Bases::of(&found.documents)?;
+    if !found.is_complete {
+        let (have, not_yet) = group.statements.into_iter().partition(|s| bases.get(s.key).is_some());
+        group.statements = have;
+        rest.splice(..0, not_yet);
     }
+    let (kind, namespace) = (group.kind, group.namespace);
+    Ok((rewrite(group, |key| bases.get(key)), Group { kind, namespace, statements: rest }))
 }
 
 /// Documents by the identity of their `_id`.

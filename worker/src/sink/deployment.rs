@@ -24,8 +24,9 @@ use tokio::time::timeout;
 
 use super::target::{Found, Target, Transaction, Trouble, Unfinished, size, trouble};
 
-/// `NamespaceExists`.
+/// `NamespaceExists` and `NamespaceNotFound`.
 const EXISTS: i32 = 48;
+const NOT_FOUND: i32 = 26;
 /// How long an abort is waited for; the server ends by itself what nobody goes on with.
 const ABORT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -116,6 +117,22 @@ impl Target for Deployment {
             Err(error) if mongo::code(&error) != Some(EXISTS) => Err(trouble(ns, &error)),
             _ => Ok(()),
         }
+    }
+
+    async fn has_unique_index(&self, ns: &Namespace) -> Result<bool, Trouble> {
+        let collection = self.client.database(&ns.db).collection::<RawDocumentBuf>(&ns.coll);
+        let mut indexes = match collection.list_indexes().await {
+            Ok(indexes) => indexes,
+            Err(error) if mongo::code(&error) == Some(NOT_FOUND) => return Ok(false),
+            Err(error) => return Err(trouble(ns, &error)),
+        };
+        while let Some(index) = indexes.try_next().await.map_err(|error| trouble(ns, &error))? {
+            // The index of `_id` does not say of itself that it is unique.
+            if index.options.is_some_and(|options| options.unique == Some(true)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn begin(&self) -> Result<Open, Trouble> {

@@ -22,6 +22,7 @@ mod bases;
 mod carry;
 mod deployment;
 mod exact;
+mod filling;
 mod reason;
 #[cfg(test)]
 pub(crate) mod script;
@@ -34,18 +35,20 @@ pub use deployment::Deployment;
 pub use exact::{Attempt, Judge, Lesson};
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+use bson::RawDocumentBuf;
 use common::{
-    error::{Error, Kind},
+    error::{Error, Kind as ErrorKind, Result},
     namespace::Namespace,
+    raw::Document,
     telemetry::health::Condition,
 };
 
-use crate::plan::Limits;
+use crate::plan::{Kind, Limits, Reply};
 
 /// Pauses before statements that the target could not take just now are sent again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -58,26 +61,33 @@ pub struct Sink<T> {
     limits: Limits,
     /// Holds while the target takes writes.
     condition: Condition,
-    /// Collections that are there.
-    made: Mutex<HashSet<Namespace>>,
+    /// Collections whose indexes were looked at, and whether they are there.
+    seen: Mutex<HashMap<Namespace, bool>>,
 }
 
 impl<T> Sink<T> {
     /// A sink whose commands hold up to `limits`.
     pub fn new(target: T, limits: Limits, condition: Condition) -> Self {
-        Self { target, limits, condition, made: Mutex::default() }
+        Self { target, limits, condition, seen: Mutex::default() }
     }
 
-    fn has_made(&self, ns: &Namespace) -> bool {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).contains(ns)
+    /// Whether the collection is there; `None` when nobody has looked.
+    fn has_seen(&self, ns: &Namespace) -> Option<bool> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(ns).copied()
     }
 
-    fn made(&self, ns: &Namespace) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(ns.clone());
+    fn saw(&self, ns: &Namespace, is_there: bool) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(ns.clone(), is_there);
     }
 }
 
-/// A reply that cannot be read would mean that nobody knows what was written.
-fn unreadable(error: common::raw::Error) -> Error {
-    Error::caused(Kind::Invariant, "the target's reply cannot be read", error)
+/// What a command of this kind was answered. A reply that cannot be read would mean that nobody knows what was written.
+fn reply(bytes: &[u8], kind: Kind) -> Result<Reply> {
+    let reply = Document::new(bytes).and_then(|reply| Reply::parse(reply, kind));
+    reply.map_err(|error| Error::caused(ErrorKind::Invariant, "the target's reply cannot be read", error))
+}
+
+fn raw(body: Vec<u8>) -> Result<RawDocumentBuf> {
+    RawDocumentBuf::from_bytes(body)
+        .map_err(|error| Error::caused(ErrorKind::Invariant, "a command's body is no BSON", error))
 }

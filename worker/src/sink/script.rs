@@ -19,6 +19,8 @@ pub(crate) struct Script {
     pub(crate) commits: Arc<Mutex<VecDeque<Unfinished>>>,
     /// What is found, by collection.
     pub(crate) documents: Arc<Mutex<BTreeMap<String, Vec<Document>>>>,
+    /// Collections with a unique index.
+    pub(crate) unique: Arc<Mutex<Vec<Namespace>>>,
     sent: Arc<Mutex<Vec<String>>>,
 }
 
@@ -61,8 +63,10 @@ impl Script {
 impl Target for Script {
     type Transaction = Scripted;
 
-    async fn write(&self, _: &Namespace, _: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
-        unreachable!("everything is written in transactions")
+    /// Outside of transactions only how topics are applied is written.
+    async fn write(&self, _: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
+        self.note(summary(&Document::try_from(&command).unwrap()));
+        Ok(bson::doc! {"n": 1, "ok": 1}.to_vec().unwrap())
     }
 
     async fn find(&self, _: &Namespace, command: RawDocumentBuf, _: usize) -> Result<Found, Trouble> {
@@ -72,6 +76,10 @@ impl Target for Script {
     async fn create(&self, ns: &Namespace) -> Result<(), Trouble> {
         self.note(format!("create {ns}"));
         Ok(())
+    }
+
+    async fn has_unique_index(&self, ns: &Namespace) -> Result<bool, Trouble> {
+        Ok(self.unique.lock().unwrap().contains(ns))
     }
 
     async fn begin(&self) -> Result<Scripted, Trouble> {
@@ -131,6 +139,7 @@ fn summary(command: &Document) -> String {
         format!("{}>{to}", update.get_document("q").unwrap().get_i64("offset").unwrap())
     };
     match (name.as_str(), coll.as_str().unwrap()) {
+        ("update", "p") if command.to_string().contains("_id.topic") => "order".to_owned(),
         ("update", "p") => {
             let moves =
                 command.get_array("updates").unwrap().iter().map(|u| offset(u.as_document().unwrap()));

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use bson::RawDocumentBuf;
 use common::{
     error::{Error, Kind, Result},
     namespace::Namespace,
-    raw::Document,
     retry::{Backoff, retry_with},
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FIRST_PAUSE, LONGEST_PAUSE, Sink,
+    FIRST_PAUSE, LONGEST_PAUSE, Sink, raw, reply as reply_of,
     target::{Found, Target, Trouble},
-    unreadable,
 };
 use crate::plan::{Command, Fault, Reply};
 
@@ -44,8 +41,7 @@ impl<T: Target> Sink<T> {
                 Err(Trouble::Refused(fault)) => return Ok(Answer::Refused(fault)),
                 Err(Trouble::Failed(error)) => return Err(error),
             };
-            let reply =
-                Document::new(&reply).and_then(|reply| Reply::parse(reply, kind)).map_err(unreadable)?;
+            let reply = reply_of(&reply, kind)?;
             match reply.unconfirmed {
                 // What was done may be rolled back; doing it again does no harm.
                 Some(fault) => {
@@ -91,9 +87,4 @@ impl<T: Target> Sink<T> {
 
 pub(super) fn silent(waited: Duration) -> Error {
     Error::new(Kind::Transient, format!("no answer within {} s", waited.as_secs()))
-}
-
-fn raw(body: Vec<u8>) -> Result<RawDocumentBuf> {
-    RawDocumentBuf::from_bytes(body)
-        .map_err(|error| Error::caused(Kind::Invariant, "a command's body is no BSON", error))
 }

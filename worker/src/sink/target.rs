@@ -60,6 +60,9 @@ pub trait Target: Clone + Send + Sync + 'static {
     /// Makes a collection unless it is there.
     fn create(&self, ns: &Namespace) -> impl Future<Output = Result<(), Trouble>> + Send;
 
+    /// Whether the collection has a unique index besides that of `_id`.
+    fn has_unique_index(&self, ns: &Namespace) -> impl Future<Output = Result<bool, Trouble>> + Send;
+
     /// Begins a transaction.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Trouble>> + Send;
 

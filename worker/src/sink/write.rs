@@ -9,7 +9,7 @@ use common::{
 use super::{
     FIRST_PAUSE, LONGEST_PAUSE, Sink, Written,
     again::{Again, Todo, Verdict, failed},
-    reason,
+    bases, reason,
     send::Answer,
     target::{Target, misconfigured},
 };
@@ -46,7 +46,10 @@ impl<'a, T: Target> Writing<'_, 'a, T> {
     async fn on_documents(&mut self, ns: &Namespace, group: Group<'a>) -> Result<()> {
         let mut left = group;
         while !left.statements.is_empty() {
-            let (rewritten, rest) = self.sink.rewrite(ns, left).await?;
+            let rest = bases::cut(&mut left);
+            let find = bases::find(&ns.coll, &left.statements, false);
+            let found = self.sink.read(ns, find, bases::BUDGET).await?;
+            let (rewritten, rest) = bases::rewritten(&found, left, rest)?;
             for repair in rewritten.repairs {
                 match repair.why {
                     None => self.missed(rest.namespace, 1),

@@ -1,5 +1,7 @@
 //! What is done about lessons that need nobody but the target; the others are tried against real services.
 
+use std::time::{Duration, Instant};
+
 use bson::{Document, doc};
 use common::{config::Config, telemetry::health::Health, topics::Topics};
 
@@ -34,7 +36,7 @@ fn batches(script: &Script) -> Batches<Script> {
     let sink = Sink::new(script.clone(), Limits::default(), condition());
     let letters = DeadLetters::new(&config, &Topics::new("", "p"), condition());
     let control = Control::new(config.kafka.clone(), "oplogue.p.control".to_owned(), true);
-    let exact = Exact::new(&config, Store::new(script.clone(), "p"), control, [condition(), condition()]);
+    let exact = Exact::new(Store::new(script.clone(), "p"), control, [condition(), condition()]);
     Batches::new(&config, sink, letters, Some(exact)).unwrap()
 }
 
@@ -43,7 +45,7 @@ fn taken() -> Vec<Taken> {
     let shared = Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 });
     let partition = Partition { topic: "t".into(), number: 0 };
     let known = Known { offset: 10, ..Known::default() };
-    let start = Start { partition, at: 10, committed: None, anchor: None, known };
+    let start = Start { partition, at: 10, committed: None, anchor: None, known, is_ordered: false };
     let lane = shared.intake().assign(start);
     let record = |offset: i64| {
         let event = doc! {"_id": {}, "operationType": "insert", "ns": {"db": "db", "coll": "coll"},
@@ -134,4 +136,48 @@ async fn command_that_is_refused_whole_is_tried_with_half_the_records_then_with_
     let wanted =
         ["begin", "move 10>11", "insert 10", "commit", "begin", "move 11>13", "insert 11 12", "commit"];
     assert_eq!(script.sent()[5..], wanted);
+}
+
+#[tokio::test]
+async fn collection_with_a_unique_index_has_its_topic_ordered_before_the_first_write() {
+    let script = Script::default();
+    script.unique.lock().unwrap().push(common::namespace::Namespace::new("db", "coll"));
+    let (settled, failure) = applied(&script).await;
+    let failure = failure.unwrap();
+    assert!(failure.kind == Kind::Fenced && failure.context.contains("db.coll"), "{failure}");
+    assert_eq!((settled.unwrap().rest.len(), script.sent()), (3, vec!["order".to_owned()]));
+}
+
+#[tokio::test]
+async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_unless_a_repair_is_to_come() {
+    let taken_by = |index| {
+        let pattern = doc! {"seat": 1};
+        Ok(doc! {"n": 0, "writeErrors": [{"index": index, "code": code::DUPLICATE_KEY, "keyPattern": pattern}]})
+    };
+    let moved = || Ok(doc! {"n": 1});
+    let ordered = || taken().into_iter().map(|taken| Taken { is_ordered: true, ..taken }).collect();
+    let script = Script::replies([moved(), taken_by(1), moved(), Ok(doc! {"n": 3})]);
+    assert!(batches(&script).apply(ordered()).await.failure.is_none());
+    assert_eq!(script.sent()[4..], ["abort", "begin", "move 10>13", "insert 10 12 11", "commit"]);
+
+    let blocked = || Script::replies([moved(), taken_by(1), moved(), taken_by(2)]);
+    let script = blocked();
+    let failure = batches(&script).apply(ordered()).await.failure.unwrap();
+    assert!(failure.kind == Kind::Misconfigured && failure.context.contains("t[0], offset 11"), "{failure}");
+
+    let script = blocked();
+    let waits = doc! {"_id": {"topic": "t", "partition": 0, "ns": "db.coll", "key": 7}, "why": "missing", "slice": "rs0", "epoch": 1,
+    "sequence": 5_i64};
+    script.holds("p", [stored(10)]);
+    script.holds("p.keys", [waits]);
+    // It ends only when Kafka has the request for the repair, and there is no Kafka.
+    let waiting = tokio::spawn(batches(&script).apply(ordered()));
+    let (mut sent, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+    while sent.last().is_none_or(|last| last != "commit") {
+        assert!(Instant::now() < deadline && !waiting.is_finished(), "{sent:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        sent.extend(script.sent());
+    }
+    waiting.abort();
+    assert!(sent.ends_with(&["begin", "move 10>13", "insert 10 12", "mark", "commit"].map(str::to_owned)), "{sent:?}");
 }

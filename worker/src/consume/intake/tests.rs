@@ -12,7 +12,7 @@ fn partition(number: i32) -> Partition {
 }
 
 fn start(number: i32) -> Start {
-    Start { partition: partition(number), at: 0, committed: None, anchor: None, known: Known::default() }
+    Start { partition: partition(number), at: 0, committed: None, anchor: None, known: Known::default(), is_ordered: false }
 }
 
 fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {
@@ -188,25 +188,55 @@ fn anchor_must_come_first_and_is_not_applied_again() {
     assert!(error.to_string().contains("recreated"), "{error}");
 }
 
+/// A record of an ordered topic.
+fn numbered(offset: i64, number: u64) -> Record {
+    let sequence = format!("rs0/0/{number}");
+    Record::new(offset, None, None, Some(b"x"), [("seq", Some(sequence.as_bytes()))].into_iter())
+}
+
+fn ordered(lanes: i32) -> (Intake, Vec<LaneId>) {
+    let (mut intake, _) = intake(0);
+    let ids = (0..lanes).map(|number| intake.assign(Start { is_ordered: true, ..start(number) })).collect();
+    (intake, ids)
+}
+
+/// Sequence numbers of what was taken.
+fn numbers(taken: &[Taken]) -> Vec<(i32, Vec<u64>)> {
+    let number = |record: &Record| crate::consume::order::place(record).unwrap().1;
+    taken.iter().map(|t| (t.partition.number, t.records.iter().map(number).collect())).collect()
+}
+
 #[test]
-fn lane_that_waits_for_another_goes_later_alone_with_one_record() {
-    let (mut intake, ids) = intake(2);
-    push(&mut intake, ids[0], 0..3);
-    push(&mut intake, ids[1], 0..3);
-    let mut taken = intake.take(LIMIT);
-    let later = Instant::now() + std::time::Duration::from_secs(3600);
-    let waits = |taken: &mut Taken, not_before| Settled {
-        rest: std::mem::take(&mut taken.records),
-        not_before: Some(not_before),
-        ..Settled::nothing(taken.lane)
-    };
-    intake.settle(waits(&mut taken[0], later));
-    intake.settle(done(&taken[1]));
-    assert!(intake.take(LIMIT).is_empty());
-    assert_eq!(intake.waits_until(), Some(later));
-    push(&mut intake, ids[1], 3..5);
-    let mut taken = intake.take(LIMIT);
-    assert_eq!(offsets(&taken), [(1, vec![3, 4])], "the other goes on");
-    intake.settle(waits(&mut taken[0], Instant::now()));
-    assert_eq!(offsets(&intake.take(LIMIT)), [(1, vec![3])]);
+fn ordered_lanes_are_taken_together_as_far_as_nothing_can_be_missing() {
+    let (mut intake, ids) = ordered(3);
+    intake.push(ids[0], &mut vec![numbered(0, 3), numbered(1, 7), numbered(2, 8)]).unwrap();
+    intake.push(ids[1], &mut vec![numbered(0, 4), numbered(1, 9)]).unwrap();
+    assert!(intake.take(LIMIT).is_empty(), "of the third partition nothing is known");
+    let topic: Arc<str> = "t".into();
+    assert_eq!(intake.unsure(), [(topic.clone(), (0, 9))]);
+    intake.probed("t", Probe::new((0, 9), BTreeMap::from([(0, 3), (1, 2), (2, 5)])));
+    assert!(intake.take(LIMIT).is_empty(), "the third partition is not read to its end");
+    assert!(intake.unsure().is_empty(), "what was asked once is not asked again");
+    intake.passed(ids[2], 5);
+    let taken = intake.take(Limit { records: 3, ..LIMIT });
+    assert_eq!(numbers(&taken), [(0, vec![3, 7]), (1, vec![4])]);
+    assert!(intake.take(LIMIT).is_empty(), "one batch at a time");
+    taken.iter().for_each(|taken| intake.settle(done(taken)));
+    let taken = intake.take(LIMIT);
+    assert_eq!(numbers(&taken), [(0, vec![8])], "something below 9 may come in the first partition");
+    taken.iter().for_each(|taken| intake.settle(done(taken)));
+    intake.passed(ids[0], 3);
+    assert_eq!(numbers(&intake.take(LIMIT)), [(1, vec![9])]);
+}
+
+#[test]
+fn ordered_lanes_share_no_batch_with_others() {
+    let (mut intake, ids) = ordered(1);
+    let other = Partition { topic: "u".into(), number: 0 };
+    let other = intake.assign(Start { partition: other, ..start(0) });
+    intake.push(ids[0], &mut vec![numbered(0, 1)]).unwrap();
+    push(&mut intake, other, 0..1);
+    let (first, second) = (intake.take(LIMIT), intake.take(LIMIT));
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first[0].is_ordered, second[0].is_ordered);
 }

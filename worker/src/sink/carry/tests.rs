@@ -42,6 +42,10 @@ impl Target for Script {
         Ok(())
     }
 
+    async fn has_unique_index(&self, _: &Namespace) -> Result<bool, Trouble> {
+        Ok(false)
+    }
+
     async fn begin(&self) -> Result<Never, Trouble> {
         Ok(Never)
     }

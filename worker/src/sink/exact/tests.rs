@@ -1,13 +1,21 @@
 use bson::doc;
-use common::{error::Error, raw, telemetry::health::Health};
+use common::{
+    error::Error,
+    namespace::Namespace,
+    raw::{self, Document},
+    telemetry::health::Health,
+};
 
 use super::*;
 use crate::{
     checkpoint::Store,
     consume::intake::Partition,
-    plan::{self, Change, Limits, NamespaceId, Options, Record, code},
+    plan::{self, Change, Fault, Limits, NamespaceId, Options, Record, code},
     sequence::Delivered,
-    sink::script::Script,
+    sink::{
+        script::Script,
+        target::{Trouble, Unfinished},
+    },
 };
 
 fn failure(code: i32, pattern: &str) -> Result<bson::Document, Trouble> {
@@ -81,9 +89,10 @@ async fn judged(
     let partition = Partition { topic: "t".into(), number: 0 };
     let (delivered, cluster_time, anchor) = (Delivered::default(), None, None);
     let advances = [Advance { partition, from: 10, to: 12, delivered, cluster_time, anchor }];
-    let plan = plan::plan(records, &Options { fold, ..Options::default() });
+    let options = Options { fold, ..Options::default() };
+    let plan = if fold { plan::plan(records, &options) } else { plan::in_order(records, &options, &plan::Late::new()) };
     let run = Run { records, names: &names };
-    let attempt = Attempt { run, plan: &plan, is_folded: fold, advances: &advances, marks: &[] };
+    let attempt = Attempt { run, plan: &plan, is_ordered: !fold, advances: &advances, marks: &[] };
     sink.in_transaction(&store, attempt, &Should(should.to_vec()), records.len() > 1).await
 }
 
@@ -118,7 +127,7 @@ async fn each_failure_teaches_what_is_to_be_done() {
         (vec![image(1, 1), image(2, 1)], true, failure_at(1, validation, ""), refused(1, validation)),
         (twice(), true, failure(validation, ""), Lesson::Unfold),
         (twice(), false, failure(validation, ""), refused(0, validation)),
-        (vec![image(1, 1)], true, failure(code::DUPLICATE_KEY, "email"), Lesson::Unfold),
+        (vec![image(1, 1)], true, failure(code::DUPLICATE_KEY, "email"), Lesson::Unique(NamespaceId(0))),
         (vec![image(1, 1)], false, failure(code::DUPLICATE_KEY, "email"), Lesson::Blocked(0)),
         (
             vec![delta(1, &doc! {"a": 1})],

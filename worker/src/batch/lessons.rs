@@ -1,0 +1,184 @@
+//! What is done about a transaction that could not be carried out.
+//!
+//! Guards law 3: a lesson changes what is tried next, never what was written. What was found out about a record is remembered only within the
+//! batch; what has to outlive it is a mark, in the same transaction.
+
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    sync::PoisonError,
+};
+
+use common::error::{Error, Kind, Result};
+
+use super::{
+    Parts,
+    exact::{Exact, Tally, until_it_passes},
+    open::Place,
+    portion::Progress,
+    ready::Ready,
+    select::{Selected, Verdict},
+};
+use crate::{
+    consume::intake::Taken,
+    dead_letter::Reason,
+    plan::{self, NamespaceId, Refusal},
+    sink::{Lesson, target::Target},
+};
+
+/// A portion that was tried.
+pub(super) struct Tried<'t, 'r> {
+    pub(super) ready: &'t Ready<'r>,
+    pub(super) ranges: &'t [Range<usize>],
+    pub(super) selected: &'t Selected<'r>,
+}
+
+impl<T: Target> Parts<T> {
+    /// Learns from a lesson.
+    ///
+    /// # Errors
+    /// What ends this life of the worker, or the worker.
+    pub(super) async fn learn_from(
+        &self,
+        exact: &Exact<T>,
+        lesson: Lesson,
+        tried: &Tried<'_, '_>,
+        (progress, tally): (&mut Progress, &mut Tally),
+    ) -> Result<()> {
+        match lesson {
+            Lesson::Lost => return exact.look_again(tried.ready, progress).await,
+            Lesson::Exists(namespace) => {
+                tally.exist.insert(namespace);
+                let mut habits = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+                habits.learn(&tried.ready.names[namespace.0 as usize], 1, 1);
+            }
+            Lesson::Unfold => {
+                progress.folds = false;
+                progress.shrink(tried.ranges);
+            }
+            Lesson::Fewer => progress.shrink(tried.ranges),
+            Lesson::Refused(record, reason) => {
+                progress.refuse(tried.place(record), reason);
+                progress.shrink(tried.ranges);
+            }
+            Lesson::Missing(records) => records.into_iter().for_each(|record| tried.miss(record, progress)),
+            Lesson::Unique(namespace) => return exact.order(tried, namespace).await,
+            Lesson::Blocked(record) => {
+                let document = tried.document(record);
+                if !progress.write_late(document) {
+                    exact.wait_for_a_repair(tried, record, progress).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Target> Exact<T> {
+    /// A compare was lost: what the documents say now holds. What they have passed is written, by us without our knowing, or by another
+    /// owner. One that went back, or is gone, was moved by somebody: everything begins anew from it.
+    async fn look_again(&self, ready: &Ready<'_>, progress: &mut Progress) -> Result<()> {
+        let topics: BTreeSet<_> = ready.taken.iter().map(|taken| &*taken.partition.topic).collect();
+        let topics: Vec<_> = topics.into_iter().collect();
+        let stored =
+            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topics))
+                .await?;
+        for (lane, taken) in progress.lanes.iter_mut().zip(ready.taken) {
+            let (partition, here) = (&taken.partition, lane.known.offset);
+            match stored.get(partition) {
+                Some(stored) if stored.offset >= here => {
+                    if stored.offset > here {
+                        tracing::info!(%partition, here, there = stored.offset, "the target is further than was known here");
+                    }
+                    lane.known = stored.known();
+                    lane.catch_up(taken);
+                }
+                other => {
+                    let there = other.map(|stored| stored.offset);
+                    let context =
+                        format!("the document of {partition} stood at {here} and was moved to {there:?}");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A collection of the target has a unique index: from now on the topics of its changes are applied in the source's order, by one worker
+    /// each. Everything begins anew, for other workers may have partitions of them.
+    async fn order(&self, tried: &Tried<'_, '_>, namespace: NamespaceId) -> Result<()> {
+        let ns = &tried.ready.targets[namespace.0 as usize];
+        let of_it = tried.selected.records.iter().zip(&tried.selected.places);
+        let of_it = of_it.filter(|(record, _)| record.namespace == namespace);
+        let topics: BTreeSet<_> = of_it.map(|(_, place)| tried.ready.taken[place.lane].partition.topic.clone()).collect();
+        for topic in &topics {
+            until_it_passes("note that a topic is to be applied in order", &self.target, || self.store.order(topic, Some(ns)))
+                .await?;
+        }
+        let context = format!(
+            "{ns} has a unique index at the target: {} is applied in the source's order from now on",
+            topics.into_iter().collect::<Vec<_>>().join(", ")
+        );
+        Err(Error::new(Kind::Fenced, context))
+    }
+
+    /// A record that another document's value blocks although it comes in the source's order: that document may be a wrong one that waits for its
+    /// repair. Then this one is asked for, too, and comes behind it.
+    ///
+    /// # Errors
+    /// [`Kind::Misconfigured`] where nothing that is to come frees the value.
+    async fn wait_for_a_repair(
+        &self,
+        tried: &Tried<'_, '_>,
+        record: usize,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let place = tried.place(record);
+        let Taken { partition, records, .. } = &tried.ready.taken[place.lane];
+        let topic = [&*partition.topic];
+        let stored =
+            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topic)).await?;
+        if stored.values().any(|stored| !stored.repairs.is_empty()) && tried.ready.sequence(place).is_some() {
+            tried.miss(record, progress);
+            return Ok(());
+        }
+        let offset = records[place.record].offset;
+        let context = format!(
+            "{partition}, offset {offset}: a unique index of the target holds a value of this document already, and no record at hand \
+             frees it: the target holds a document or an index that the source does not, or the index was made while the topic's \
+             partitions were far apart. Remove the document, or drop the index and build it again once the workers have caught up"
+        );
+        Err(Error::new(Kind::Misconfigured, context))
+    }
+}
+
+impl Tried<'_, '_> {
+    fn place(&self, record: usize) -> Place {
+        self.selected.places[record]
+    }
+
+    fn document(&self, record: usize) -> (NamespaceId, Vec<u8>) {
+        let record = &self.selected.records[record];
+        (record.namespace, record.key.to_vec())
+    }
+
+    /// The record's document is not there as it should be; one without a sequence is not expected to find any.
+    fn miss(&self, record: usize, progress: &mut Progress) {
+        let place = self.place(record);
+        if let Some(sequence) = self.ready.sequence(place) {
+            progress.verdicts.insert(place, Verdict::Missing(sequence.into()));
+        }
+    }
+}
+
+/// Takes the records out whose deltas cannot be read; `true` when there were some.
+pub(super) fn refuse_malformed(plan: &plan::Plan<'_>, selected: &Selected<'_>, progress: &mut Progress) -> bool {
+    let malformed = plan.refused.iter().filter(|refused| matches!(refused.reason, Refusal::Malformed(_)));
+    let mut any = false;
+    for refused in malformed {
+        let reason = Reason { kind: "delta", text: refused.reason.to_string() };
+        progress.refuse(selected.places[refused.record], reason);
+        any = true;
+    }
+    any
+}
