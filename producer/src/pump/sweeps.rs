@@ -7,7 +7,7 @@
 //! The request's `swept` says how far the answers go. It is written, and the batch withdrawn, in the transaction of the deletes; a
 //! batch that was listed at any other place is an old one and is passed over.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use common::{
     control::{Request, RequestState, Sweep},
@@ -17,6 +17,7 @@ use common::{
     raw::Document,
     telemetry::names,
 };
+use tokio::time::Instant;
 
 use super::{
     Pump,
@@ -26,6 +27,9 @@ use super::{
 };
 use crate::snapshot::{Range, catalog, catalog::Collection, presence::Presence};
 
+/// How soon a worker follows an answer with its next batch, as long as it is well.
+const NEXT_WITHIN: Duration = Duration::from_secs(5);
+
 /// Why a collection cannot be reconciled whose `_id`s are compared by other rules than the target's.
 pub(super) const COLLATED: &str =
     "the collection compares strings by a collation of its own: what is gone from it cannot be told by bytes";
@@ -34,6 +38,8 @@ pub(super) const COLLATED: &str =
 #[derive(Debug, Default)]
 pub(super) struct Sweeps {
     open: BTreeMap<String, Open>,
+    /// When the last batch came.
+    listed: Option<Instant>,
 }
 
 /// One of them, and the batch that waits for an answer.
@@ -44,9 +50,10 @@ struct Open {
 }
 
 impl Sweeps {
-    /// Whether a batch waits for an answer.
+    /// Whether a batch waits for an answer, or the next one is about to come.
     pub(super) fn are_waiting(&self) -> bool {
-        self.open.values().any(|open| open.batch.is_some())
+        let is_under_way = self.listed.is_some_and(|listed| listed.elapsed() < NEXT_WITHIN);
+        self.open.values().any(|open| open.batch.is_some() || is_under_way)
     }
 
     pub(super) fn has(&self, request: &str) -> bool {
@@ -93,7 +100,10 @@ impl Pump {
             return;
         };
         match self.sweeps.open.get_mut(&Sweep::request(&key)) {
-            Some(open) if batch.is_for(&open.request) => open.batch = Some(batch),
+            Some(open) if batch.is_for(&open.request) => {
+                open.batch = Some(batch);
+                self.sweeps.listed = Some(Instant::now());
+            }
             Some(_) => tracing::debug!(key, "passed over: the request stands elsewhere"),
             None => self.encoder.withdraw(key),
         }

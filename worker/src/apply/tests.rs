@@ -58,7 +58,14 @@ impl Bench {
         let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
         let assign = |number| {
             let partition = Partition { topic: "t".into(), number };
-            let start = Start { partition, at: 0, committed: None, anchor: None, known: Known::default(), is_ordered: false };
+            let start = Start {
+                partition,
+                at: 0,
+                committed: None,
+                anchor: None,
+                known: Known::default(),
+                is_ordered: false,
+            };
             shared.intake().assign(start)
         };
         let lanes = (0..lanes).map(assign).collect();

@@ -3,11 +3,7 @@
 //! Guards law 3: a lesson changes what is tried next, never what was written. What was found out about a record is remembered only within the
 //! batch; what has to outlive it is a mark, in the same transaction.
 
-use std::{
-    collections::BTreeSet,
-    ops::Range,
-    sync::PoisonError,
-};
+use std::{collections::BTreeSet, ops::Range, sync::PoisonError};
 
 use common::error::{Error, Kind, Result};
 
@@ -110,10 +106,13 @@ impl<T: Target> Exact<T> {
         let ns = &tried.ready.targets[namespace.0 as usize];
         let of_it = tried.selected.records.iter().zip(&tried.selected.places);
         let of_it = of_it.filter(|(record, _)| record.namespace == namespace);
-        let topics: BTreeSet<_> = of_it.map(|(_, place)| tried.ready.taken[place.lane].partition.topic.clone()).collect();
+        let topics: BTreeSet<_> =
+            of_it.map(|(_, place)| tried.ready.taken[place.lane].partition.topic.clone()).collect();
         for topic in &topics {
-            until_it_passes("note that a topic is to be applied in order", &self.target, || self.store.order(topic, Some(ns)))
-                .await?;
+            until_it_passes("note that a topic is to be applied in order", &self.target, || {
+                self.store.order(topic, Some(ns))
+            })
+            .await?;
         }
         let context = format!(
             "{ns} has a unique index at the target: {} is applied in the source's order from now on",
@@ -137,7 +136,8 @@ impl<T: Target> Exact<T> {
         let Taken { partition, records, .. } = &tried.ready.taken[place.lane];
         let topic = [&*partition.topic];
         let stored =
-            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topic)).await?;
+            until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topic))
+                .await?;
         if stored.values().any(|stored| !stored.repairs.is_empty()) && tried.ready.sequence(place).is_some() {
             tried.miss(record, progress);
             return Ok(());
@@ -172,7 +172,11 @@ impl Tried<'_, '_> {
 }
 
 /// Takes the records out whose deltas cannot be read; `true` when there were some.
-pub(super) fn refuse_malformed(plan: &plan::Plan<'_>, selected: &Selected<'_>, progress: &mut Progress) -> bool {
+pub(super) fn refuse_malformed(
+    plan: &plan::Plan<'_>,
+    selected: &Selected<'_>,
+    progress: &mut Progress,
+) -> bool {
     let malformed = plan.refused.iter().filter(|refused| matches!(refused.reason, Refusal::Malformed(_)));
     let mut any = false;
     for refused in malformed {

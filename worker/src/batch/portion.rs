@@ -7,8 +7,8 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use super::{Stands, open::Place, order::Order, select::Verdict};
-use crate::{checkpoint::Known, consume::intake::Taken, dead_letter::Reason};
 use crate::plan::{Late, NamespaceId};
+use crate::{checkpoint::Known, consume::intake::Taken, dead_letter::Reason};
 
 /// One lane of a batch, on its way.
 #[derive(Debug)]
@@ -68,7 +68,8 @@ impl Progress {
 
     /// The next records in the source's order; a lane that is cut cuts all of them.
     fn next_in(&self, order: &Order, taken: &[Taken]) -> Vec<Range<usize>> {
-        let (mut left, mut ranges) = (self.size, self.lanes.iter().map(|lane| lane.from..lane.from).collect::<Vec<_>>());
+        let (mut left, mut ranges) =
+            (self.size, self.lanes.iter().map(|lane| lane.from..lane.from).collect::<Vec<_>>());
         for place in order.places() {
             let lane = &self.lanes[place.lane];
             if place.record < lane.from {

@@ -65,7 +65,12 @@ pub(super) fn changes<'r>(ready: &Ready<'r>, marked: &'r [Marked<'r>]) -> Vec<Ch
 }
 
 /// What the target knows now.
-pub(super) fn move_on(marked: &[Marked<'_>], ready: &Ready<'_>, advances: Vec<Advance>, progress: &mut Progress) {
+pub(super) fn move_on(
+    marked: &[Marked<'_>],
+    ready: &Ready<'_>,
+    advances: Vec<Advance>,
+    progress: &mut Progress,
+) {
     for marked in marked {
         let ns = &ready.names[marked.namespace.0 as usize];
         progress.lanes[marked.lane].known.marks.note(ns, marked.key, marked.mark.clone());

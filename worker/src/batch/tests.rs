@@ -34,7 +34,14 @@ fn event(operation: &str, coll: &str) -> Document {
 fn taken(events: &[(Document, Option<u64>)]) -> Vec<Taken> {
     let shared = Arc::new(Shared::new(Room { of_lane: 1 << 20, of_all: 1 << 30 }));
     let partition = Partition { topic: "t".into(), number: 0 };
-    let start = Start { partition, at: 10, committed: None, anchor: None, known: Known::default(), is_ordered: false };
+    let start = Start {
+        partition,
+        at: 10,
+        committed: None,
+        anchor: None,
+        known: Known::default(),
+        is_ordered: false,
+    };
     let lane = shared.intake().assign(start);
     let records = (10_i64..).zip(events).map(|(offset, (event, sequence))| {
         let sequence = format!("rs0/1/{}", sequence.unwrap_or(offset.unsigned_abs()));

@@ -139,7 +139,10 @@ mod tests {
         };
         let command = Document::try_from(compare_and_set("shop", &[advance], false).unwrap()).unwrap();
         let statement = command.get_array("updates").unwrap()[0].as_document().unwrap().clone();
-        assert_eq!(statement.get_document("q").unwrap(), &doc! {"_id": id(&partition), "offset": 5_i64, "ordered": null});
+        assert_eq!(
+            statement.get_document("q").unwrap(),
+            &doc! {"_id": id(&partition), "offset": 5_i64, "ordered": null}
+        );
         let mut document = statement.get_document("u").unwrap().get_document("$set").unwrap().clone();
         document.insert("_id", id(&partition));
         assert_eq!(document.get_timestamp("clusterTime").unwrap(), Timestamp { time: 7, increment: 1 });

@@ -37,7 +37,10 @@ impl Authority {
     }
 
     /// Which of these partitions' topics are to be applied in the source's order. One whose unique index is gone no longer is.
-    pub(super) fn ordered(&self, stored: &BTreeMap<Partition, Stored>) -> Result<BTreeMap<Arc<str>, Namespace>> {
+    pub(super) fn ordered(
+        &self,
+        stored: &BTreeMap<Partition, Stored>,
+    ) -> Result<BTreeMap<Arc<str>, Namespace>> {
         let because = |(partition, stored): (&Partition, &Stored)| {
             Some((partition.topic.clone(), stored.ordered.clone()?))
         };

@@ -56,7 +56,8 @@ pub(super) fn starts(
     partitions: &TopicPartitionList,
     authority: Option<&Authority>,
 ) -> Result<Starts> {
-    let partition = |e: &TopicPartitionListElem<'_>| Partition { topic: e.topic().into(), number: e.partition() };
+    let partition =
+        |e: &TopicPartitionListElem<'_>| Partition { topic: e.topic().into(), number: e.partition() };
     let partitions: Vec<_> = partitions.elements().iter().map(partition).collect();
     match authority {
         _ if partitions.is_empty() => Ok(Starts::default()),

@@ -152,13 +152,17 @@ impl Intake {
             let Some(spans) = spans else { break };
             counts[at] += spans;
         }
-        let counts: Vec<_> = lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
+        let counts: Vec<_> =
+            lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
         let mut give = |(id, count)| self.lanes.get_mut(&id).map(|lane| lane.give(id, count, half));
         counts.into_iter().filter_map(&mut give).collect()
     }
 
     fn of_topic(&self, topic: &str) -> impl Iterator<Item = (LaneId, &Lane)> {
-        self.lanes.iter().filter(move |(_, lane)| *lane.partition.topic == *topic).map(|(id, lane)| (*id, lane))
+        self.lanes
+            .iter()
+            .filter(move |(_, lane)| *lane.partition.topic == *topic)
+            .map(|(id, lane)| (*id, lane))
     }
 
     /// Up to which place an ordered topic is complete.

@@ -111,12 +111,15 @@ impl Reader {
     /// Lets go of what was assigned and not read, and of the topics whose first partition is among them, whose lanes are drained.
     pub(super) fn stop_leading(&mut self, partitions: &TopicPartitionList) -> Result<()> {
         for element in partitions.elements() {
-            self.leading.held.retain(|held, _| held.number != element.partition() || *held.topic != *element.topic());
+            self.leading
+                .held
+                .retain(|held, _| held.number != element.partition() || *held.topic != *element.topic());
             if element.partition() != 0 || !self.leading.led.remove(element.topic()) {
                 continue;
             }
             let Some(client) = &self.leading.client else { continue };
-            let assigned = client.assignment().map_err(|error| failed("cannot tell the assignment", error))?;
+            let assigned =
+                client.assignment().map_err(|error| failed("cannot tell the assignment", error))?;
             let of_topic = assigned.elements_for_topic(element.topic());
             let of_topic: TopicPartitionList =
                 of_topic.iter().map(|e| (e.topic().to_owned(), e.partition(), Offset::Invalid)).collect();
@@ -152,14 +155,18 @@ impl Reader {
     /// An index that is gone, or another worker that has found one, changes how topics are read.
     pub(super) fn look_whether_ordered(&mut self) -> Result<()> {
         let now = Instant::now();
-        let topics = self.leading.held.keys().map(|held| held.topic.clone()).chain(self.leading.led.iter().cloned());
+        let topics =
+            self.leading.held.keys().map(|held| held.topic.clone()).chain(self.leading.led.iter().cloned());
         let topics: BTreeSet<_> = topics.collect();
-        let Some(authority) = self.around.authority.as_ref().filter(|_| !topics.is_empty()) else { return Ok(()) };
+        let Some(authority) = self.around.authority.as_ref().filter(|_| !topics.is_empty()) else {
+            return Ok(());
+        };
         if now < self.leading.look_at {
             return Ok(());
         }
         self.leading.look_at = now + LOOK_EVERY;
-        let wanted: Vec<_> = topics.iter().map(|topic| Partition { topic: topic.clone(), number: 0 }).collect();
+        let wanted: Vec<_> =
+            topics.iter().map(|topic| Partition { topic: topic.clone(), number: 0 }).collect();
         let stored = match authority.look(wanted.iter()) {
             Ok(stored) => stored,
             Err(error) if error.kind == Kind::Transient => return Ok(()),
@@ -170,9 +177,10 @@ impl Reader {
         };
         match topics.iter().find(|topic| !is_ordered(topic)) {
             None => Ok(()),
-            Some(topic) => {
-                Err(Error::new(Kind::Fenced, format!("{topic} is no longer to be applied in the source's order")))
-            }
+            Some(topic) => Err(Error::new(
+                Kind::Fenced,
+                format!("{topic} is no longer to be applied in the source's order"),
+            )),
         }
     }
 }

@@ -116,7 +116,8 @@ mod tests {
             ["rs0/0/3", "", "rs0/0/9", "rs0/1/1"].map(record),
             ["rs0/0/1", "rs0/0/4", "rs0/0/8", "rs0/0/10"].map(record),
         ];
-        let order: Vec<_> = merged(lanes.iter().map(|lane| lane.iter())).map(|(l, place, _)| (l, place)).collect();
+        let order: Vec<_> =
+            merged(lanes.iter().map(|lane| lane.iter())).map(|(l, place, _)| (l, place)).collect();
         let wanted = [
             (1, (0, 1)),
             (0, (0, 3)),

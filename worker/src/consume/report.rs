@@ -13,7 +13,8 @@ impl Reader {
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn report(&mut self) {
         let Some(mut statistics) = self.consumer.context().take_statistics() else { return };
-        if let Some(led) = self.leading.client.as_ref().and_then(|client| client.context().take_statistics()) {
+        if let Some(led) = self.leading.client.as_ref().and_then(|client| client.context().take_statistics())
+        {
             statistics.complete(led);
         }
         self.connected(statistics.is_connected());
@@ -38,7 +39,8 @@ impl Reader {
     /// A commit can be refused (a rebalance was going on): what Kafka does not hold is committed again.
     fn note_committed(&self, statistics: &Statistics) {
         let mut intake = self.shared.intake();
-        let lanes: Vec<_> = intake.standings().map(|lane| (lane.partition.clone(), lane.is_ordered)).collect();
+        let lanes: Vec<_> =
+            intake.standings().map(|lane| (lane.partition.clone(), lane.is_ordered)).collect();
         for (partition, is_ordered) in lanes {
             let held = statistics.committed(&partition.topic, partition.number);
             // Of what another member was assigned the client says nothing.

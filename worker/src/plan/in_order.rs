@@ -150,8 +150,7 @@ mod tests {
         let key = |record: &Record<'_>| (record.namespace, record.key.to_vec());
         let late = Late::from([key(&records[0]), key(&records[1])]);
         let plan = in_order(&records, &Options::default(), &late);
-        let wanted =
-            [(Kind::Update, vec![vec![3]]), (Kind::Insert, vec![vec![1, 4], vec![0, 2, 5]])];
+        let wanted = [(Kind::Update, vec![vec![3]]), (Kind::Insert, vec![vec![1, 4], vec![0, 2, 5]])];
         assert_eq!(runs(&plan), wanted);
     }
 }

@@ -27,6 +27,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// its own, may have written over it.
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 
+/// Batches of one worker that wait for an answer at a time: the producer keeps them in memory.
+const MOST_ASKED: usize = 4;
+
 /// Sweeps.
 pub(crate) struct Sweeper {
     /// What there is to sweep.
@@ -73,7 +76,11 @@ impl Sweeper {
             let mut open = self.wanted.open();
             open.retain(|sweep| self.shared.intake().lane(&sweep.topic, 0).is_some());
             progress.retain(|request, _| open.iter().any(|sweep| sweep.request == *request));
+            let mut asked = 0;
             for sweep in open {
+                if asked == MOST_ASKED {
+                    break;
+                }
                 let at = progress.entry(sweep.request.clone()).or_default();
                 let stepped = tokio::select! {
                     biased;
@@ -81,6 +88,7 @@ impl Sweeper {
                     stepped = self.step(&sweep, at) => stepped,
                 };
                 tell(&sweep, at, stepped);
+                asked += usize::from(at.told.is_none() && at.asked.is_some());
             }
         }
     }

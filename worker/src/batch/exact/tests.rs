@@ -152,7 +152,9 @@ async fn collection_with_a_unique_index_has_its_topic_ordered_before_the_first_w
 async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_unless_a_repair_is_to_come() {
     let taken_by = |index| {
         let pattern = doc! {"seat": 1};
-        Ok(doc! {"n": 0, "writeErrors": [{"index": index, "code": code::DUPLICATE_KEY, "keyPattern": pattern}]})
+        Ok(
+            doc! {"n": 0, "writeErrors": [{"index": index, "code": code::DUPLICATE_KEY, "keyPattern": pattern}]},
+        )
     };
     let moved = || Ok(doc! {"n": 1});
     let ordered = || taken().into_iter().map(|taken| Taken { is_ordered: true, ..taken }).collect();
@@ -179,5 +181,8 @@ async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_u
         sent.extend(script.sent());
     }
     waiting.abort();
-    assert!(sent.ends_with(&["begin", "move 10>13", "insert 10 12", "mark", "commit"].map(str::to_owned)), "{sent:?}");
+    assert!(
+        sent.ends_with(&["begin", "move 10>13", "insert 10 12", "mark", "commit"].map(str::to_owned)),
+        "{sent:?}"
+    );
 }

@@ -12,7 +12,14 @@ fn partition(number: i32) -> Partition {
 }
 
 fn start(number: i32) -> Start {
-    Start { partition: partition(number), at: 0, committed: None, anchor: None, known: Known::default(), is_ordered: false }
+    Start {
+        partition: partition(number),
+        at: 0,
+        committed: None,
+        anchor: None,
+        known: Known::default(),
+        is_ordered: false,
+    }
 }
 
 fn intake(lanes: i32) -> (Intake, Vec<LaneId>) {

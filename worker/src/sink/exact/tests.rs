@@ -90,7 +90,11 @@ async fn judged(
     let (delivered, cluster_time, anchor) = (Delivered::default(), None, None);
     let advances = [Advance { partition, from: 10, to: 12, delivered, cluster_time, anchor }];
     let options = Options { fold, ..Options::default() };
-    let plan = if fold { plan::plan(records, &options) } else { plan::in_order(records, &options, &plan::Late::new()) };
+    let plan = if fold {
+        plan::plan(records, &options)
+    } else {
+        plan::in_order(records, &options, &plan::Late::new())
+    };
     let run = Run { records, names: &names };
     let attempt = Attempt { run, plan: &plan, is_ordered: !fold, advances: &advances, marks: &[] };
     sink.in_transaction(&store, attempt, &Should(should.to_vec()), records.len() > 1).await
