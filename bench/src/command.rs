@@ -1,7 +1,11 @@
 //! Write commands as raw BSON: what the driver would build, without a copy through its types.
 
 use anyhow::{Result, ensure};
-use bson::{Document, RawArrayBuf, RawDocumentBuf, doc, raw::cstr, rawdoc};
+use bson::{
+    Document, RawArrayBuf, RawDocumentBuf, doc,
+    raw::{CStr, cstr},
+    rawdoc,
+};
 use mongodb::Database;
 
 /// Statements of one command.
@@ -9,20 +13,28 @@ pub(crate) const MOST: usize = 1000;
 
 /// `{insert: coll, documents: […]}`.
 pub(crate) fn insert(coll: &str, documents: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
-    let mut list = RawArrayBuf::new();
-    documents.into_iter().for_each(|document| list.push(document));
-    let mut command = rawdoc! {"insert": coll, "ordered": false};
-    command.append(cstr!("documents"), list);
-    command.append(cstr!("writeConcern"), rawdoc! {"w": "majority"});
-    command
+    write(rawdoc! {"insert": coll}, cstr!("documents"), documents)
 }
 
 /// `{update: coll, updates: […]}`.
 pub(crate) fn update(coll: &str, updates: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
-    let mut list = RawArrayBuf::new();
-    updates.into_iter().for_each(|update| list.push(update));
-    let mut command = rawdoc! {"update": coll, "ordered": false};
-    command.append(cstr!("updates"), list);
+    write(rawdoc! {"update": coll}, cstr!("updates"), updates)
+}
+
+/// `{delete: coll, deletes: […]}`.
+pub(crate) fn delete(coll: &str, deletes: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
+    write(rawdoc! {"delete": coll}, cstr!("deletes"), deletes)
+}
+
+fn write(
+    mut command: RawDocumentBuf,
+    list: &CStr,
+    statements: impl IntoIterator<Item = RawDocumentBuf>,
+) -> RawDocumentBuf {
+    let mut array = RawArrayBuf::new();
+    statements.into_iter().for_each(|statement| array.push(statement));
+    command.append(cstr!("ordered"), false);
+    command.append(list, array);
     command.append(cstr!("writeConcern"), rawdoc! {"w": "majority"});
     command
 }

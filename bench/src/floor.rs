@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use bson::{RawDocumentBuf, Timestamp, doc, rawdoc};
+use bson::{RawDocumentBuf, Timestamp, rawdoc};
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt as _, future::try_join_all};
 use mongodb::{Client, Database};
@@ -24,7 +24,10 @@ use rdkafka::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::command::{self, MOST};
+use crate::{
+    command::{self, MOST},
+    sides::{Collection, Sides},
+};
 
 /// Connections that write to the target.
 const WRITERS: usize = 2;
@@ -43,21 +46,11 @@ enum From {
 /// Copies with nothing between.
 #[derive(Debug, Args)]
 pub(crate) struct Floor {
-    /// Connection string of the source.
-    #[arg(long)]
-    source: String,
-    /// Connection string of the target.
-    #[arg(long)]
-    target: String,
-    /// Database at the source.
-    #[arg(long)]
-    db: String,
+    #[command(flatten)]
+    sides: Sides,
     /// Database at the target.
     #[arg(long)]
     to: String,
-    /// Collection.
-    #[arg(long, default_value = "c")]
-    coll: String,
     /// What is read.
     #[arg(long, value_enum)]
     from: From,
@@ -81,23 +74,18 @@ impl Floor {
     pub(crate) async fn run(self) -> Result<Value> {
         let begun = Instant::now();
         let (read, mut batches) = mpsc::channel::<Batch>(AHEAD);
-        let source = Client::with_uri_str(&self.source).await?;
-        let reader = tokio::spawn(read_all(
-            source,
-            self.db.clone(),
-            self.coll.clone(),
-            self.origin()?,
-            self.count,
-            read,
-        ));
+        let since = self.origin()?;
+        let Sides { source, target, collection: Collection { db, coll } } = self.sides;
+        let source = Client::with_uri_str(&source).await?;
+        let reader = tokio::spawn(read_all(source, db, coll.clone(), since, self.count, read));
         if let (Some(brokers), Some(topic)) = (&self.brokers, &self.topic) {
             create(brokers, topic).await?;
             batches = through_kafka(brokers, topic, self.count, batches);
         }
-        let target = Client::with_uri_str(&self.target).await?.database(&self.to);
-        write_all(&target, &self.coll, batches).await?;
+        let target = Client::with_uri_str(&target).await?.database(&self.to);
+        write_all(&target, &coll, batches).await?;
         reader.await??;
-        let there = command::count(&target, &self.coll).await?;
+        let there = command::count(&target, &coll).await?;
         Ok(json!({"there": there, "seconds": begun.elapsed().as_secs_f64()}))
     }
 
@@ -173,7 +161,6 @@ async fn write_all(target: &Database, coll: &str, batches: mpsc::Receiver<Batch>
         }
     };
     try_join_all((0..WRITERS).map(|_| writer())).await?;
-    let _ = target.run_command(doc! {"ping": 1}).await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bson::{Document, RawDocumentBuf, doc};
+use bson::RawDocumentBuf;
 use clap::Args;
 use futures_util::StreamExt as _;
 use mongodb::Client;
@@ -18,6 +18,7 @@ use crate::{
     command,
     documents::{Documents, Shape},
     percentiles,
+    sides::{Collection, Sides},
 };
 
 /// How long the last writes may take.
@@ -28,18 +29,8 @@ const TICK: Duration = Duration::from_millis(1);
 /// Writes at a fixed rate and watches the target.
 #[derive(Debug, Args)]
 pub(crate) struct Latency {
-    /// Connection string of the source.
-    #[arg(long)]
-    source: String,
-    /// Connection string of the target.
-    #[arg(long)]
-    target: String,
-    /// Database, of the same name on both sides.
-    #[arg(long)]
-    db: String,
-    /// Collection.
-    #[arg(long, default_value = "c")]
-    coll: String,
+    #[command(flatten)]
+    sides: Sides,
     /// `_id` of the first document.
     #[arg(long, default_value_t = 0)]
     first: i64,
@@ -53,14 +44,15 @@ pub(crate) struct Latency {
 
 impl Latency {
     pub(crate) async fn run(self) -> Result<Value> {
-        let watch = Client::with_uri_str(&self.target).await?.database(&self.db);
-        let collection = watch.collection::<RawDocumentBuf>(&self.coll);
-        let mut stream = collection.watch().await?.with_type::<RawDocumentBuf>();
+        let Sides { source, target, collection: Collection { db, coll } } = self.sides;
+        let target = Client::with_uri_str(&target).await?.database(&db);
+        let watched = target.collection::<RawDocumentBuf>(&coll);
+        let mut stream = watched.watch().await?.with_type::<RawDocumentBuf>();
         let count = i64::from(self.rate) * i64::from(self.seconds);
         let begin = Instant::now() + Duration::from_millis(500);
         let writer = tokio::spawn(write(
-            Client::with_uri_str(&self.source).await?.database(&self.db),
-            self.coll.clone(),
+            Client::with_uri_str(&source).await?.database(&db),
+            coll,
             (begin, self.first, count, self.rate),
         ));
         let mut durations = Vec::with_capacity(usize::try_from(count)?);
@@ -105,6 +97,5 @@ async fn write(
         late = late.max(Instant::now().saturating_duration_since(due(begin, number, rate)));
         command::send(&database, command::insert(&coll, crowd)).await?;
     }
-    let _: Document = database.run_command(doc! {"ping": 1}).await?;
     Ok(late)
 }

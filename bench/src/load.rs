@@ -3,15 +3,16 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use bson::{RawDocumentBuf, doc, rawdoc};
+use bson::{RawDocumentBuf, rawdoc};
 use clap::{Args, ValueEnum};
-use mongodb::{Client, Database};
+use mongodb::Client;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 
 use crate::{
     command::{self, MOST},
     documents::{Documents, Shape},
+    sides::Collection,
 };
 
 /// What is written.
@@ -33,12 +34,8 @@ pub(crate) struct Load {
     /// Connection string.
     #[arg(long)]
     uri: String,
-    /// Database.
-    #[arg(long)]
-    db: String,
-    /// Collection.
-    #[arg(long, default_value = "c")]
-    coll: String,
+    #[command(flatten)]
+    collection: Collection,
     /// What is written.
     #[arg(long, value_enum, default_value = "inserts")]
     kind: Kind,
@@ -61,7 +58,7 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) async fn run(self) -> Result<Value> {
-        let database = Client::with_uri_str(&self.uri).await?.database(&self.db);
+        let database = Client::with_uri_str(&self.uri).await?.database(&self.collection.db);
         let begun = Instant::now();
         let mut documents = Documents::new(self.shape, self.seed);
         let mut rng = SmallRng::seed_from_u64(self.seed);
@@ -75,12 +72,9 @@ impl Load {
             }
             done += now;
         }
-        let there = command::count(&database, &self.coll).await?;
-        let operation_time = operation_time(&database).await?;
+        let there = command::count(&database, &self.collection.coll).await?;
         let seconds = begun.elapsed().as_secs_f64();
-        Ok(
-            json!({"written": done, "bytes": bytes, "there": there, "seconds": seconds, "operation_time": operation_time}),
-        )
+        Ok(json!({"written": done, "bytes": bytes, "there": there, "seconds": seconds}))
     }
 
     /// The commands of `now` statements, `done` of which were before.
@@ -109,7 +103,7 @@ impl Load {
     }
 
     fn inserts(&self, ids: std::ops::Range<i64>, documents: &mut Documents) -> RawDocumentBuf {
-        command::insert(&self.coll, ids.map(|id| documents.draw(id)))
+        command::insert(&self.collection.coll, ids.map(|id| documents.draw(id)))
     }
 
     fn updates(&self, ids: Vec<i64>, round: i64, rng: &mut SmallRng) -> RawDocumentBuf {
@@ -117,19 +111,11 @@ impl Load {
             let set = rawdoc! {"status": "changed", "round": round, "age": rng.random_range(18..90_i32)};
             rawdoc! {"q": {"_id": id}, "u": {"$set": set}}
         };
-        command::update(&self.coll, ids.into_iter().map(update))
+        command::update(&self.collection.coll, ids.into_iter().map(update))
     }
 
     fn deletes(&self, ids: std::ops::Range<i64>) -> RawDocumentBuf {
-        let deletes = [rawdoc! {"q": {"_id": {"$gte": ids.start, "$lt": ids.end}}, "limit": 0}];
-        let [delete] = deletes;
-        rawdoc! {"delete": self.coll.as_str(), "deletes": [delete], "writeConcern": {"w": "majority"}}
+        let range = rawdoc! {"q": {"_id": {"$gte": ids.start, "$lt": ids.end}}, "limit": 0};
+        command::delete(&self.collection.coll, [range])
     }
-}
-
-/// The source's cluster time behind everything written.
-async fn operation_time(database: &Database) -> Result<String> {
-    let reply = database.run_command(doc! {"ping": 1}).await?;
-    let time = reply.get_timestamp("operationTime")?;
-    Ok(format!("{}.{}", time.time, time.increment))
 }

@@ -14,6 +14,7 @@ mod floor;
 mod latency;
 mod load;
 mod percentiles;
+mod sides;
 
 use clap::{Parser, Subcommand};
 

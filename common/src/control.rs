@@ -15,8 +15,6 @@
 mod request;
 mod sweep;
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -25,8 +23,10 @@ pub use self::{
     request::{Request, RequestState, SNAPSHOT_PREFIX},
     sweep::{SWEEP_PREFIX, Sweep},
 };
-use crate::{cluster_time::ClusterTime, namespace::Namespace};
+use crate::{cluster_time::ClusterTime, codec::hex, namespace::Namespace};
 
+/// The control topic's only partition.
+pub const PARTITION: i32 = 0;
 /// Prefix of the keys of [`Copied`] records.
 pub const COPIED_PREFIX: &str = "copied/";
 /// Prefix of the keys of [`Repair`] records.
@@ -51,7 +51,7 @@ pub struct Copied {
 pub struct Repair {
     /// The document's namespace.
     pub ns: Namespace,
-    /// `{"_id": …}`, canonical Extended JSON; `{"bson": "<hex>"}` of the same where that is not exact.
+    /// `{"_id": …}`, as [`key_text`](crate::key_text) writes it.
     pub key: Box<RawValue>,
     /// Epoch of the sequence number.
     pub epoch: u32,
@@ -75,11 +75,7 @@ impl Repair {
         digest.update(self.ns.to_string());
         digest.update([0]);
         digest.update(self.key.get());
-        let mut key = format!("{REPAIR_PREFIX}{slice}/");
-        for byte in digest.finalize() {
-            write!(key, "{byte:02x}").expect("writing to a String does not fail");
-        }
-        key
+        format!("{REPAIR_PREFIX}{slice}/{}", hex::text(&digest.finalize()))
     }
 }
 

@@ -1,15 +1,13 @@
-//! A document's key as the ledgers hold it: how far a copy has come, which document somebody asks for.
+//! A document's key as text: in the position, where a copy goes on behind it, and on the control topic.
 //!
 //! Canonical Extended JSON `{"_id": …}` where that is exact; otherwise the raw BSON of the same, as
-//! `{"bson": "<hex>"}`: the key goes back to the server with the very bytes it came with.
-
-use std::fmt::Write as _;
+//! `{"bson": "<hex>"}`: a key goes back to the server with the very bytes it came with.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    codec,
+    codec::{self, hex},
     error::{Error, Kind, Result},
     raw::{Document, Writer},
 };
@@ -20,13 +18,13 @@ struct Raw {
     bson: String,
 }
 
-/// The text of a document's key.
+/// The key of a document; of its other fields nothing is kept.
 ///
 /// # Errors
 /// [`Kind::Invariant`] for a document without `_id`, which no server stores.
 pub fn text(document: Document<'_>) -> Result<Box<RawValue>> {
     let id = document.get("_id").ok().flatten();
-    let id = id.ok_or_else(|| Error::new(Kind::Invariant, "a document without _id"))?;
+    let id = id.ok_or_else(|| Error::new(Kind::Invariant, "a document has no _id"))?;
     let mut text = Vec::new();
     let text = match codec::encode::field("_id", &id, &mut text) {
         Ok(()) => String::from_utf8(text).map_err(broken),
@@ -35,40 +33,29 @@ pub fn text(document: Document<'_>) -> Result<Box<RawValue>> {
             key.begin();
             key.element(&id);
             key.end();
-            serde_json::to_string(&Raw { bson: hex(key.as_bytes()) }).map_err(broken)
+            serde_json::to_string(&Raw { bson: hex::text(key.as_bytes()) }).map_err(broken)
         }
     }?;
     RawValue::from_string(text).map_err(broken)
 }
 
-/// The raw BSON `{"_id": …}` of a key's text.
+/// The raw BSON `{"_id": …}` of a key.
 ///
 /// # Errors
 /// [`Kind::PositionLost`] when it cannot be understood.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
     if let Ok(raw) = serde_json::from_str::<Raw>(text) {
-        return unhex(&raw.bson).ok_or_else(|| Error::new(Kind::PositionLost, "a key is not hex"));
+        let key = hex::parse(&raw.bson);
+        return key.ok_or_else(|| Error::new(Kind::PositionLost, "a document's key is not hex"));
     }
     let mut bytes = Vec::new();
     codec::decode::document(text.as_bytes(), &mut bytes)
-        .map_err(|error| Error::caused(Kind::PositionLost, "a key's text holds no `_id`", error))?;
+        .map_err(|error| Error::caused(Kind::PositionLost, "a document's key cannot be read", error))?;
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String does not fail");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
 fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused(Kind::Invariant, "a key has no text", error)
+    Error::caused(Kind::Invariant, "a document's key has no text", error)
 }
 
 #[cfg(test)]

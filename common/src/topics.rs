@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::namespace::Namespace;
+use crate::{codec::hex, namespace::Namespace};
 
 /// Longest topic name Kafka takes (`Topic.MAX_NAME_LENGTH`).
 const MAX_LEN: usize = 249;
@@ -103,11 +103,7 @@ fn fit(name: String) -> String {
 fn with_digest(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
     let kept = &name[..name.len().min(MAX_LEN - DIGEST_LEN - 1)];
-    let mut short = format!("{kept}-");
-    for byte in &digest[..DIGEST_LEN / 2] {
-        write!(short, "{byte:02x}").expect("writing to a String does not fail");
-    }
-    short
+    format!("{kept}-{}", hex::text(&digest[..DIGEST_LEN / 2]))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{
     config::Config,
-    control::{REPAIR_PREFIX, SNAPSHOT_PREFIX, SWEEP_PREFIX},
+    control::{PARTITION, REPAIR_PREFIX, SNAPSHOT_PREFIX, SWEEP_PREFIX},
     error::{Kind, Result},
     kafka::ledger::{self, Follower},
     retry::Backoff,
@@ -106,7 +106,7 @@ fn follow_once(
 
 /// What is there now, and a follower that stands behind it.
 fn open(config: &Config, control: &str) -> Result<(ledger::Entries, Follower)> {
-    let there = ledger::read_and_follow(&config.kafka, control, 0, READ_DEADLINE)?;
+    let there = ledger::read_and_follow(&config.kafka, control, PARTITION, READ_DEADLINE)?;
     tracing::debug!(entries = there.0.len(), "the control topic is followed");
     Ok(there)
 }

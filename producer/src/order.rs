@@ -8,7 +8,7 @@ use common::{
     cli::SnapshotOrder,
     codec,
     config::Config,
-    control::{Request, RequestState},
+    control::{PARTITION, Request, RequestState},
     error::{Error, Kind, Result},
     kafka::{client_config, failed, ledger::Follower},
     key_text,
@@ -24,8 +24,6 @@ use crate::source::CLIENT;
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// How long to wait for one record of the control topic.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// The control topic's only partition.
-const CONTROL_PARTITION: i32 = 0;
 
 /// Gives the order and, unless it is to detach, tells of its progress until its end. Blocks.
 ///
@@ -91,14 +89,14 @@ fn write(config: &Config, control: &str, key: &str, request: &Request) -> Result
         .set("enable.idempotence", "true")
         .create()
         .map_err(|error| failed("cannot build the Kafka producer", error))?;
-    let record = BaseRecord::<[u8], [u8]>::to(control).partition(CONTROL_PARTITION);
+    let record = BaseRecord::<[u8], [u8]>::to(control).partition(PARTITION);
     let sent = producer.send(record.key(key.as_bytes()).payload(&value));
     sent.map_err(|(error, _)| failed(context(), error))?;
     producer.flush(WRITE_WITHIN).map_err(|error| failed(context(), error))
 }
 
 fn follow(config: &Config, control: &str, key: &str, tell: &impl Fn(String)) -> Result<()> {
-    let mut follower = Follower::open(&config.kafka, control, CONTROL_PARTITION)?;
+    let mut follower = Follower::open(&config.kafka, control, PARTITION)?;
     loop {
         let mut news = None;
         follower.poll(PATIENCE, |found, value| news = (found == key).then_some(value))?;

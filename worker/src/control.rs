@@ -21,6 +21,7 @@ use common::{
     key_text,
     namespace::Namespace,
     raw::Document,
+    supervision::blocking,
 };
 use futures_util::future::try_join_all;
 use rdkafka::{
@@ -28,7 +29,6 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::{sync::watch, time::timeout};
 
 use crate::checkpoint::Repair;
@@ -110,11 +110,13 @@ impl Control {
     /// Transient when it takes too long.
     pub async fn catch_up(&self) -> Result<()> {
         let (consumer, topic) = (self.looks()?, self.inner.topic.clone());
-        let end = tokio::task::spawn_blocking(move || consumer.fetch_watermarks(&topic, 0, REQUEST_TIMEOUT))
-            .await
-            .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?;
         let what = || format!("cannot read {} to its end", self.inner.topic);
-        let (_, end) = end.map_err(|error| kafka::failed(what(), error))?;
+        let unread = what();
+        let (_, end) = blocking(move || {
+            let ends = consumer.fetch_watermarks(&topic, records::PARTITION, REQUEST_TIMEOUT);
+            ends.map_err(|error| kafka::failed(unread, error))
+        })
+        .await?;
         let mut read = self.inner.read.subscribe();
         match timeout(CATCH_UP, read.wait_for(|read| *read >= end)).await {
             Ok(Ok(_)) => Ok(()),
@@ -137,7 +139,8 @@ impl Control {
         let requests = repairs.iter().map(request).collect::<Result<Vec<_>>>()?;
         let producer = self.asks()?;
         let sent = requests.iter().map(async |(key, value)| {
-            let record = FutureRecord::to(&self.inner.topic).partition(0).key(key).payload(value);
+            let record =
+                FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(value);
             producer.send(record, REQUEST_TIMEOUT).await.map_err(|(error, _)| error)
         });
         try_join_all(sent)
@@ -153,7 +156,7 @@ impl Control {
     pub(crate) async fn say(&self, key: &str, value: &impl Serialize) -> Result<()> {
         let value = serde_json::to_string(value)
             .map_err(|error| Error::caused(Kind::Invariant, "a control record does not encode", error))?;
-        let record = FutureRecord::to(&self.inner.topic).partition(0).key(key).payload(&value);
+        let record = FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(&value);
         let sent = self.asks()?.send(record, REQUEST_TIMEOUT).await;
         sent.map(drop).map_err(|(error, _)| kafka::failed("a control record could not be written", error))
     }
@@ -187,21 +190,20 @@ impl Control {
 }
 
 fn request(repair: &Repair) -> Result<(String, String)> {
-    let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
-    let (key, origin) = (text(&repair.key)?, &repair.origin);
+    let damaged = |error| Error::caused(Kind::Invariant, "a document's key is damaged", error);
+    let key = key_text::text(Document::new(&repair.key).map_err(damaged)?)?;
+    let origin = &repair.origin;
     let request =
         records::Repair { ns: repair.ns.clone(), key, epoch: origin.epoch, sequence: origin.number };
+    let unfit = |error| Error::caused(Kind::Invariant, "a request for a repair does not encode", error);
     Ok((request.key(&origin.slice), serde_json::to_string(&request).map_err(unfit)?))
-}
-
-fn text(key: &[u8]) -> Result<Box<RawValue>> {
-    let unfit = |error| Error::caused(Kind::Invariant, "a document's key is damaged", error);
-    key_text::text(Document::new(key).map_err(unfit)?)
 }
 
 #[cfg(test)]
 mod tests {
     use bson::doc;
+    use common::codec::hex;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
     use crate::checkpoint::Origin;
@@ -231,6 +233,8 @@ mod tests {
         let key = doc! {"_id": 5}.to_vec().unwrap();
         let (key, value) = request(&Repair { ns: Namespace::new("db", "coll"), key, origin }).unwrap();
         assert_eq!(value, r#"{"ns":"db.coll","key":{"_id":{"$numberInt":"5"}},"epoch":0,"sequence":456}"#);
-        assert_eq!(key.strip_prefix("repair/rs0/").map(str::len), Some(64));
+        let digest = key.strip_prefix("repair/rs0/").unwrap();
+        let wanted = Sha256::digest(b"db.coll\0{\"_id\":{\"$numberInt\":\"5\"}}");
+        assert_eq!(digest, hex::text(&wanted));
     }
 }

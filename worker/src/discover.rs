@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use common::{
     config::Config,
-    control::{COPIED_PREFIX, SNAPSHOT_PREFIX},
+    control::{COPIED_PREFIX, PARTITION, SNAPSHOT_PREFIX},
     error::{Error, Kind, Result},
     kafka::{admin::Admin, ledger::Follower},
     namespace::Filter,
@@ -86,7 +86,7 @@ impl Discovery {
 
     fn follow(&self, config: &Config, control: &str, shutdown: &CancellationToken) -> Result<()> {
         let targets = Targets::new(config);
-        let mut follower = Follower::open(&config.kafka, control, 0)?;
+        let mut follower = Follower::open(&config.kafka, control, PARTITION)?;
         if self.found.borrow().is_empty() {
             self.condition.not_ready("the producer has announced no topic that this pipeline carries");
         }

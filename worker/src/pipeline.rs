@@ -19,7 +19,7 @@ use common::{
     kafka::admin::{Admin, Ensured},
     retry::{Backoff, retry},
     service::Context,
-    supervision::Supervisor,
+    supervision::{Supervisor, blocking},
     telemetry::health::Condition,
     topics::Topics,
 };
@@ -134,9 +134,7 @@ async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Res
 
 async fn reach(config: &Config) -> Result<Admin> {
     let admin = Admin::new(&config.kafka, "oplogue-worker")?;
-    tokio::task::spawn_blocking(move || admin.reach().map(|()| admin))
-        .await
-        .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
+    blocking(move || admin.reach().map(|()| admin)).await
 }
 
 /// The list of topics: as announced, or as configured.

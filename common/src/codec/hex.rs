@@ -27,6 +27,20 @@ const VALUES: [u8; 256] = {
 
 const NONE: u8 = 0xFF;
 
+/// Both digits of every byte, one byte after the other.
+#[must_use]
+pub fn text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| pair(*byte)).map(char::from));
+    text
+}
+
+/// The bytes of such a text; `None` when it is none.
+#[must_use]
+pub fn parse(text: &str) -> Option<Vec<u8>> {
+    text.as_bytes().chunks(2).map(|pair| bytes::<1>(pair).map(|[byte]| byte)).collect()
+}
+
 /// A byte's two digits.
 #[inline]
 pub(super) fn pair(byte: u8) -> [u8; 2] {
@@ -65,6 +79,7 @@ mod tests {
             assert_eq!(pair(byte), *format!("{byte:02x}").as_bytes());
             assert_eq!(bytes::<1>(&pair(byte)), Some([byte]));
             assert_eq!(bytes::<1>(&pair(byte).to_ascii_uppercase()), Some([byte]));
+            assert_eq!(parse(&text(&[byte, 7])), Some(vec![byte, 7]));
             assert_eq!(digit(byte).map(u32::from), char::from(byte).to_digit(16));
         }
     }
@@ -74,5 +89,6 @@ mod tests {
         for text in [&b""[..], b"0", b"000", b"0g", b"g0", b" 0", b"0\xFF"] {
             assert_eq!(bytes::<1>(text), None);
         }
+        assert_eq!((parse("0"), parse("000"), parse("0g")), (None, None, None));
     }
 }

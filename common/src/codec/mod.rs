@@ -50,9 +50,9 @@
 
 pub mod decode;
 pub mod encode;
+pub mod hex;
 
 mod decimal128;
-mod hex;
 mod number;
 mod text;
 mod wrapper;

@@ -3,9 +3,8 @@
 //! All events of a transaction share one cluster time and come one after another, so one open transaction is all there is to
 //! remember. It is part of the position: whoever goes on amid a transaction goes on counting. Only carried events count.
 
-use std::fmt::Write as _;
-
 use common::{
+    codec::hex,
     event::ChangeEvent,
     headers::Transaction,
     position::OpenTransaction,
@@ -36,10 +35,5 @@ pub(super) fn place(
 fn session(event: &ChangeEvent<'_>) -> Result<Option<String>, raw::Error> {
     let (Some(lsid), Some(_)) = (event.lsid, event.txn_number) else { return Ok(None) };
     let id = lsid.get("id")?.as_ref().and_then(Element::as_uuid);
-    Ok(id.map(|id| {
-        id.iter().fold(String::with_capacity(32), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String does not fail");
-            text
-        })
-    }))
+    Ok(id.map(|id| hex::text(&id)))
 }

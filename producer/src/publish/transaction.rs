@@ -8,6 +8,7 @@ use std::{
 
 use common::{
     config::{Config, Slice},
+    control,
     error::{Error, Kind, Result},
     kafka::{self, classify, client_config, failed},
     position::SLICE_KEY,
@@ -26,8 +27,6 @@ use tokio_util::sync::CancellationToken;
 use super::headers;
 use crate::encode::{Encoded, Entry};
 
-/// The control topic's only partition.
-const CONTROL_PARTITION: i32 = 0;
 /// How long the brokers may take to begin, end or fence.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an aborted transaction is tried again before the client is given up.
@@ -201,7 +200,7 @@ impl Session {
             }
             self.send(out)?;
         }
-        self.send_entries(&self.control, CONTROL_PARTITION, &batch.announcements)
+        self.send_entries(&self.control, control::PARTITION, &batch.announcements)
     }
 
     fn send_entries<'a>(

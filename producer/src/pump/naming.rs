@@ -48,9 +48,8 @@ impl Pump {
             self.rounds.touch(ns.clone());
         }
         let copies = self.copying.as_ref().map_or(&[][..], |copying| copying.progress.copies());
-        let open: Vec<_> = copies.iter().enumerate().filter(|(_, copy)| !copy.done).collect();
-        let open: Vec<(usize, CollectionCopy)> =
-            open.into_iter().map(|(i, copy)| (i, copy.clone())).collect();
+        let open = copies.iter().enumerate().filter(|(_, copy)| !copy.done);
+        let open: Vec<(usize, CollectionCopy)> = open.map(|(i, copy)| (i, copy.clone())).collect();
         for (index, copy) in open {
             if let Some(name) = self.name_after(&copy, event.collection_uuid, to).await? {
                 self.rename_copy(index, copy, name)?;

@@ -18,6 +18,7 @@ mod transactional;
 use common::{cluster_time::ClusterTime, error::Result};
 
 pub use chunk::{Chunk, Outcome};
+pub use common::key_text as resume_key;
 pub use progress::Progress;
 pub use query::{Query, Range};
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 QUICK_DIVISOR = 20
 
@@ -25,9 +25,7 @@ class Workload:
 
     def smaller(self) -> "Workload":
         """The same, quickly."""
-        return Workload(
-            self.name, self.about, self.way, self.shape, self.kind, self.events // QUICK_DIVISOR, self.there // QUICK_DIVISOR
-        )
+        return replace(self, events=self.events // QUICK_DIVISOR, there=self.there // QUICK_DIVISOR)
 
 
 MILLION = 1_000_000

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
 from dataclasses import replace
 from typing import Any, Dict, List
 
 from stack import environment
-from stack.failure import Failure, say
+from stack.entry import guarded
 
 from chaos import options
 from chaos.options import Options
 
-INTERRUPTED = 130
 # Of the trial of a broken build.
 JUDGED_ROUNDS, JUDGED_SECONDS = 4, 8.0
 
@@ -22,19 +19,14 @@ JUDGED_ROUNDS, JUDGED_SECONDS = 4, 8.0
 def main(words: List[str]) -> int:
     """Returns the exit status: 0 if nothing was wrong, 1 if something was, 2 for wrong usage."""
     given = options.parse(words)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))
-    try:
-        if given.table:
-            return _print_table(given)
-        environment.enter()
-        return _judge(given) if given.judge else 0 if _run(given).is_clean else 1
-    except Failure as failure:
-        say(f"chaos: {failure}")
-        return failure.exit_code
-    except KeyboardInterrupt:
-        say("chaos: interrupted; what it started is stopped")
-        return INTERRUPTED
+    return guarded("chaos", lambda: _carry_out(given))
+
+
+def _carry_out(given: Options) -> int:
+    if given.table:
+        return _print_table(given)
+    environment.enter()
+    return _judge(given) if given.judge else 0 if _run(given).is_clean else 1
 
 
 def _print_table(given: Options) -> int:
@@ -58,11 +50,11 @@ def _judge(given: Options) -> int:
 def _run(given: Options) -> Any:
     """One run; its verdict."""
     # What these import needs pymongo and a Kafka client, which are there from here on.
-    from chaos import world
+    from chaos import report, world
     from chaos.story import Story
     from chaos.workload.namespaces import ALL
 
-    began = time.monotonic()
+    began, commit = time.monotonic(), report.commit()
     with world.open_up(given, ALL) as opened:
         opened.build()
         opened.start_services()
@@ -77,11 +69,11 @@ def _run(given: Options) -> Any:
         finally:
             # Also of a run that is broken off: its rounds were checked.
             story.close()
-            _conclude(given, story, opened, time.monotonic() - began)
+            _conclude(given, story, opened, commit, time.monotonic() - began)
         return story.total
 
 
-def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> None:
+def _conclude(given: Options, story: Any, opened: Any, commit: str, seconds: float) -> None:
     from chaos import report
 
     faults = ", ".join(f"{kind} {times}" for kind, times in sorted(story.faults.items())) or "none"
@@ -94,6 +86,7 @@ def _conclude(given: Options, story: Any, opened: Any, seconds: float) -> None:
         run: Dict[str, Any] = {"seed": given.seed, "mode": given.mode, "producers": given.producers, "workers": given.workers}
         run.update(
             mongo=opened.stack.deployments["source"].version,
+            commit=commit,
             sabotage=given.sabotage,
             rounds=story.rounds,
             apart=story.total.apart,

@@ -8,6 +8,8 @@ from typing import Dict, List, Optional
 
 from stack.state import Stack
 
+from demo.configuration import secrets
+
 from chaos.workload.namespaces import Namespace
 
 PIPELINE = "chaos"
@@ -67,6 +69,5 @@ def _rule(namespace: Namespace) -> str:
 
 def environment(stack: Stack, role: str, sabotage: Optional[str]) -> Dict[str, str]:
     """The connection string of the one side that a role talks to, and the sabotage if there is one."""
-    side = "source" if role == "producer" else "target"
     broken = {SABOTAGE: sabotage} if sabotage else {}
-    return {f"OPLOGUE_{side.upper()}__URI": stack.deployments[side].uri, **broken}
+    return {**secrets(stack, role), **broken}

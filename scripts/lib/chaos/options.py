@@ -37,7 +37,6 @@ class Options:
     binaries: Optional[Path]
     sabotage: Optional[str]
     judge: bool
-    unique: bool
     requests: bool
     mongo: List[str]
     name: str
@@ -64,10 +63,6 @@ def parse(words: List[str]) -> Options:
     )
     about = "run a build that is broken on purpose; it must be found out"
     parser.add_argument("--sabotage", choices=SABOTAGES, help=about)
-    about = (
-        "make an index of the target unique, over values that are swapped between documents; it is an index like others otherwise"
-    )
-    parser.add_argument("--unique", action="store_true", help=about)
     about = "ask for no documents anew while everything goes on"
     parser.add_argument("--no-requests", action="store_false", dest="requests", help=about)
     about = "run every build that is broken on purpose, without faults; exit status 0 if each was found out"
@@ -77,7 +72,7 @@ def parse(words: List[str]) -> Options:
     parser.add_argument(
         "--name", default=DEFAULT_NAME, help=f"of the stack and the folder; several can run at once (default: {DEFAULT_NAME})"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="append the result to this file, one line of JSON a run")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="append the result to this file, one line of JSON a run, with the checkout's commit")
     parser.add_argument("--table", type=Path, nargs="+", metavar="FILE", help="only print the table of such files, as Markdown")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     return Options(**vars(parser.parse_args(words)))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+import subprocess
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Dict, List
+
+from stack import paths
 
 from chaos.faults.kinds import KINDS
 from chaos.verdict import KINDS as RESULTS
@@ -37,12 +40,29 @@ def table(runs: List[Dict[str, Any]]) -> str:
     without = [one for one in rounds if not one["faults"]]
     lines += [_line("none", 0, without)] if without else []
     lines.append(_line("**all**", sum(len(one["faults"]) for one in rounds), rounds))
-    seeds = sorted({run["seed"] for run in runs})
+    seeds = {run["seed"] for run in runs}
     changes, minutes = sum(one["changes"] for one in rounds), sum(one["seconds"] for one in rounds) / 60
-    modes = Counter(f"{run['mode']}, {run['producers']} producers, MongoDB {run['mongo']}" for run in runs)
-    told = "; ".join(f"{mode}: {times} run{'s' if times > 1 else ''}" for mode, times in modes.items())
-    head = f"{len(rounds)} rounds at {len(seeds)} seeds ({_list(seeds)}), {changes:,} changes, {minutes:.0f} minutes. {told}."
-    return "\n".join([head, "", *lines])
+    head = f"{len(rounds)} rounds at {len(seeds)} seeds, {changes:,} changes, {minutes:.0f} minutes."
+    return "\n".join([head, "", *_runs(runs), "", *lines])
+
+
+def commit() -> str:
+    """The checkout's; a plus sign where it has changes of its own. Nothing outside of a clone."""
+    asked = ["git", "-C", str(paths.CHECKOUT), "describe", "--always", "--exclude=*", "--dirty=+"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _runs(runs: List[Dict[str, Any]]) -> List[str]:
+    """What ran: one line for each commit, way and version of MongoDB."""
+    alike: Dict[str, List[Dict[str, Any]]] = defaultdict(list)
+    for run in runs:
+        alike[f"{run.get('commit') or '?'} | {run['mode']} | {run['producers']} | {run['mongo']}"].append(run)
+    lines = ["| commit | mode | producers | MongoDB | seeds | rounds | changes |", "|---" * 7 + "|"]
+    for what, some in alike.items():
+        rounds = [one for run in some for one in run["rounds"]]
+        changes = sum(one["changes"] for one in rounds)
+        lines.append(f"| {what} | {_list(sorted({run['seed'] for run in some}))} | {len(rounds)} | {changes:,} |")
+    return lines
 
 
 def _line(name: str, times: int, rounds: List[Dict[str, Any]]) -> str:

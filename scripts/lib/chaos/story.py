@@ -71,8 +71,8 @@ class Story:
         """What exists before the pipeline; then the pipeline and all who look on."""
         for one in self._namespaces:
             if one.is_unique:
-                # Not unique at the target unless asked for: partitions do not wait for each other.
-                self._target[one.db][one.coll].create_index("u", unique=self._options.unique)
+                # In plain mode old values come back with every replay: there nothing may refuse them.
+                self._target[one.db][one.coll].create_index("u", unique=one.is_enforced and not self._is_plain)
         self._truth.tail.start()
         self._watcher.tail.start()
         self._workload.seed_documents()
@@ -94,7 +94,7 @@ class Story:
         began, options = time.monotonic(), self._options
         faults = schedule.round_of(options.seed, number, options.only, options.round_seconds, self._is_plain)
         told = len(self._conductor.deeds)
-        self._workload.go()
+        self._workload.go(schedule.lull_of(options.seed, number, options.round_seconds))
         asked = self._requests.ask(number, self._namespaces, self._workload.ids) if options.requests and number > 1 else ""
         self._conductor.carry_out(faults, options.round_seconds)
         if not self._workload.pause(AUTHORS_END_SECONDS):

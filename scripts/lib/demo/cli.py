@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from typing import List
 
 from stack import environment
-from stack.failure import Failure, say
+from stack.entry import guarded
+from stack.failure import say
 
 from demo import options
 from demo.options import Options
-
-# By convention of shells: 128 and the number of the signal.
-INTERRUPTED = 130
 
 
 def main(words: List[str]) -> int:
     """Returns the exit status: 0 if all was seen, 1 if not, 2 for wrong usage."""
     given = options.parse(words)
-    # As exceptions, so that what was started is ended again.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))
-    try:
-        environment.enter()
-        return _stop() if given.stop else _show(given)
-    except Failure as failure:
-        say(f"demo: {failure}")
-        return failure.exit_code
-    except KeyboardInterrupt:
-        say("demo: interrupted; what it started is stopped")
-        return INTERRUPTED
+    return guarded("demo", lambda: _run(given))
+
+
+def _run(given: Options) -> int:
+    environment.enter()
+    return _stop() if given.stop else _show(given)
 
 
 def _stop() -> int:

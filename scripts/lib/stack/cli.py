@@ -6,10 +6,8 @@ import signal
 import sys
 
 from stack import arguments, environment
+from stack.entry import INTERRUPTED
 from stack.failure import Failure, say
-
-# By convention of shells: 128 and the number of the signal.
-INTERRUPTED = 130
 
 
 def main(words: list[str]) -> int:

@@ -69,6 +69,11 @@ impl<T: Target> Exact<T> {
         Self { store, control, target, kafka }
     }
 
+    /// Ends the transactions of batches that were dropped.
+    pub(super) async fn end_dropped(&self) {
+        self.store.end_dropped().await;
+    }
+
     /// Asks for what the portion found missing; once its marks are durable.
     async fn ask_for_repairs(&self, ready: &Ready<'_>, selected: &Selected<'_>) -> Result<()> {
         let repair = |marked: &Marked<'_>| match &marked.mark {
@@ -132,7 +137,8 @@ impl<T: Target> Parts<T> {
             names: &names.names,
         };
         self.report.done(&done);
-        Ok(Applied { lanes: progress.stands(), latest, stop: notes.stop.take() })
+        let stop = progress.stop.take().or_else(|| notes.stop.take());
+        Ok(Applied { lanes: progress.stands(), latest, stop })
     }
 
     /// Tries a portion once; afterwards it is done, or more is known.

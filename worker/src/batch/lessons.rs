@@ -72,7 +72,7 @@ impl<T: Target> Parts<T> {
 
 impl<T: Target> Exact<T> {
     /// A compare was lost: what the documents say now holds. What they have passed is written, by us without our knowing, or by another
-    /// owner. One that went back, or is gone, was moved by somebody: everything begins anew from it.
+    /// owner. One that has another owner, went back or is gone: everything begins anew, with what the group and the documents say then.
     async fn look_again(&self, ready: &Ready<'_>, progress: &mut Progress) -> Result<()> {
         let topics: BTreeSet<_> = ready.taken.iter().map(|taken| &*taken.partition.topic).collect();
         let topics: Vec<_> = topics.into_iter().collect();
@@ -82,6 +82,14 @@ impl<T: Target> Exact<T> {
         for (lane, taken) in progress.lanes.iter_mut().zip(ready.taken) {
             let (partition, here) = (&taken.partition, lane.known.offset);
             match stored.get(partition) {
+                Some(stored) if stored.owner != self.store.owner() => {
+                    let context = format!("{partition} is another worker's by now");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
+                Some(stored) if stored.ordered.is_some() && !taken.is_ordered => {
+                    let context = format!("{partition} is to be applied in the source's order by now");
+                    return Err(Error::new(Kind::Fenced, context));
+                }
                 Some(stored) if stored.offset >= here => {
                     if stored.offset > here {
                         tracing::info!(%partition, here, there = stored.offset, "the target is further than was known here");
@@ -122,10 +130,7 @@ impl<T: Target> Exact<T> {
     }
 
     /// A record that another document's value blocks although it comes in the source's order: that document may be a wrong one that waits for its
-    /// repair. Then this one is asked for, too, and comes behind it.
-    ///
-    /// # Errors
-    /// [`Kind::Misconfigured`] where nothing that is to come frees the value.
+    /// repair. Then this one is asked for, too, and comes behind it. Where nothing that is to come frees the value the worker stops here.
     async fn wait_for_a_repair(
         &self,
         tried: &Tried<'_, '_>,
@@ -148,7 +153,8 @@ impl<T: Target> Exact<T> {
              frees it: the target holds a document or an index that the source does not, or the index was made while the topic's \
              partitions were far apart. Remove the document, or drop the index and build it again once the workers have caught up"
         );
-        Err(Error::new(Kind::Misconfigured, context))
+        progress.stop_at(place, Error::new(Kind::Misconfigured, context));
+        Ok(())
     }
 }
 

@@ -139,7 +139,13 @@ impl<T: Target> Apply for Batches<T> {
         };
         match applied {
             Ok(applied) => settle(taken, applied),
-            Err(error) => give_back(taken, error),
+            Err(error) => {
+                // Whoever owns the lanes now is not to wait for a transaction that nobody goes on with.
+                if let Some(exact) = &self.parts.exact {
+                    exact.end_dropped().await;
+                }
+                give_back(taken, error)
+            }
         }
     }
 }

@@ -6,9 +6,15 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use common::error::Error;
+
 use super::{Stands, open::Place, order::Order, select::Verdict};
-use crate::plan::{Late, NamespaceId};
-use crate::{checkpoint::Known, consume::intake::Taken, dead_letter::Reason};
+use crate::{
+    checkpoint::Known,
+    consume::intake::Taken,
+    dead_letter::Reason,
+    plan::{Late, NamespaceId},
+};
 
 /// One lane of a batch, on its way.
 #[derive(Debug)]
@@ -32,6 +38,8 @@ pub(super) struct Progress {
     pub(super) order: Option<Order>,
     /// Documents that are written last, for in between another one has a value of theirs.
     pub(super) late: Late,
+    /// Why the worker has to stop where the lanes are cut.
+    pub(super) stop: Option<Error>,
     /// Records tried at one time.
     size: usize,
 }
@@ -46,7 +54,7 @@ impl Progress {
         };
         let lanes = taken.iter().zip(ends).map(lane).collect();
         let (verdicts, late, order) = (BTreeMap::new(), Late::new(), Order::of(taken));
-        Self { lanes, verdicts, folds: true, order, late, size: usize::MAX }
+        Self { lanes, verdicts, folds: true, order, late, stop: None, size: usize::MAX }
     }
 
     /// What is tried next: a range of each lane's records. Values in parts stay whole.
@@ -107,6 +115,18 @@ impl Progress {
     pub(super) fn write_late(&mut self, document: (NamespaceId, Vec<u8>)) -> bool {
         self.size = usize::MAX;
         self.late.insert(document)
+    }
+
+    /// Only what comes before this record in the source's order is carried out; then the worker stops.
+    pub(super) fn stop_at(&mut self, place: Place, error: Error) {
+        self.late.clear();
+        self.stop = Some(error);
+        let Some(order) = &self.order else { return };
+        let rank = order.rank(place);
+        for (number, lane) in self.lanes.iter_mut().enumerate() {
+            let before = |record: &usize| order.rank(Place { lane: number, record: *record }) < rank;
+            lane.end = lane.from + (lane.from..lane.end).take_while(before).count();
+        }
     }
 
     /// How the lanes stand in the end.

@@ -30,10 +30,12 @@ pub struct Advance {
     pub anchor: Option<String>,
 }
 
-/// One command that moves all of them, each only from where it has to stand; those of an ordered topic only for whoever keeps the order.
-/// For a transaction: it states no write concern.
+/// One command that moves all of them, each only from where it has to stand and for its owner alone: a statement that finds nothing
+/// holds nothing, so a worker that was replaced without knowing cannot get in its successor's way. Those of an ordered topic are moved
+/// only by whoever keeps the order. For a transaction: it states no write concern.
 pub(crate) fn compare_and_set(
     collection: &str,
+    owner: &[Bson],
     advances: &[Advance],
     is_ordered: bool,
 ) -> Result<RawDocumentBuf> {
@@ -42,6 +44,8 @@ pub(crate) fn compare_and_set(
         set.extend(advance.cluster_time.map(|time| ("clusterTime".to_owned(), Bson::Timestamp(stamp(time)))));
         set.insert("anchor", advance.anchor.clone());
         let mut filter = doc! {"_id": id(&advance.partition), "offset": advance.from};
+        // One of its sessions stands for all.
+        filter.extend(owner.first().map(|session| ("owner".to_owned(), session.clone())));
         if !is_ordered {
             filter.insert(ORDERED, Bson::Null);
         }
@@ -137,11 +141,12 @@ mod tests {
             cluster_time: Some(ClusterTime::new(7, 1)),
             anchor: Some("rs0/2/77".to_owned()),
         };
-        let command = Document::try_from(compare_and_set("shop", &[advance], false).unwrap()).unwrap();
+        let command = compare_and_set("shop", &["a session".into()], &[advance], false).unwrap();
+        let command = Document::try_from(command).unwrap();
         let statement = command.get_array("updates").unwrap()[0].as_document().unwrap().clone();
         assert_eq!(
             statement.get_document("q").unwrap(),
-            &doc! {"_id": id(&partition), "offset": 5_i64, "ordered": null}
+            &doc! {"_id": id(&partition), "offset": 5_i64, "owner": "a session", "ordered": null}
         );
         let mut document = statement.get_document("u").unwrap().get_document("$set").unwrap().clone();
         document.insert("_id", id(&partition));

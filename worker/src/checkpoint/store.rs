@@ -2,9 +2,13 @@
 //!
 //! What is read is read with majority, so it cannot be rolled back. A document is *taken over* by writing the sessions of its new owner
 //! into it: where a transaction of a worker that died still holds it, that write does not pass, and the transaction is ended by
-//! ending the sessions that stand there. Otherwise the server would keep it for a minute.
+//! ending the sessions that stand there. Otherwise the server would keep it for a minute. The owner of before may be we ourselves, if the
+//! group went on without us for a while: then what we have dropped is ended first.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use common::{
@@ -56,6 +60,18 @@ impl<T: Target> Store<T> {
     #[must_use]
     pub const fn keys(&self) -> &Namespace {
         &self.keys
+    }
+
+    /// Whoever owns what is written here: the sessions of its transactions.
+    pub(crate) fn owner(&self) -> Vec<Bson> {
+        self.target.sessions()
+    }
+
+    /// Ends the transactions that were dropped amid a batch, as far as that is possible now.
+    pub(crate) async fn end_dropped(&self) {
+        if let Err(Trouble::Failed(error)) = self.target.end_dropped().await {
+            tracing::warn!(reason = error.chain(), "what was dropped may hold documents for up to a minute");
+        }
     }
 
     /// Makes the collections, so that no transaction has to.
@@ -117,6 +133,8 @@ impl<T: Target> Store<T> {
             self.make(partition, *offset).await?;
         }
         let starts: Vec<_> = starts.iter().map(|(partition, _)| partition).collect();
+        // The earlier owner may have been this worker.
+        self.end_dropped().await;
         if let Err(error) = self.own(&starts).await {
             self.end_sessions(starts.iter().filter_map(|partition| before.get(*partition))).await;
             return Err(error);
@@ -148,6 +166,18 @@ impl<T: Target> Store<T> {
         self.update(vec![doc! {"q": {"_id.topic": topic}, "u": update, "multi": true}]).await
     }
 
+    /// The topics that are applied in the source's order.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn ordered(&self) -> Result<BTreeSet<String>> {
+        let found = self.find(&self.documents, &doc! {ORDERED: {"$ne": Bson::Null}}).await?;
+        let topic = |document: &RawDocumentBuf| {
+            Some(document.get_document("_id").ok()?.get_str("topic").ok()?.to_owned())
+        };
+        Ok(found.iter().filter_map(topic).collect())
+    }
+
     /// Whether the target's collection has an index, besides that of `_id`, that no two documents may have the same values of.
     ///
     /// # Errors
@@ -162,7 +192,7 @@ impl<T: Target> Store<T> {
     }
 
     async fn own(&self, partitions: &[&Partition]) -> Result<()> {
-        let owner = Bson::Array(self.target.sessions());
+        let owner = Bson::Array(self.owner());
         let statement = |partition: &&Partition| doc! {"q": {"_id": id(partition)}, "u": {"$set": {"owner": owner.clone()}}};
         self.update(partitions.iter().map(statement).collect()).await
     }
@@ -183,7 +213,7 @@ impl<T: Target> Store<T> {
 
     /// Ends the transactions that earlier owners have left open. Where that is not allowed the server does it, within a minute.
     async fn end_sessions(&self, held: impl Iterator<Item = &Stored>) {
-        let own = self.target.sessions();
+        let own = self.owner();
         let mut sessions: Vec<_> = held.flat_map(|stored| stored.owner.clone()).collect();
         sessions.retain(|session| !own.contains(session));
         sessions.dedup();

@@ -39,7 +39,7 @@ impl Reader {
             return;
         }
         match self.consumer.commit(&offsets(&heads), CommitMode::Async) {
-            Ok(()) => heads.iter().for_each(|(partition, offset)| intake.committed(partition, Some(*offset))),
+            Ok(()) => heads.iter().for_each(|(partition, offset)| intake.told(partition, *offset)),
             Err(error) => tracing::debug!(%error, "offsets could not be committed"),
         }
     }

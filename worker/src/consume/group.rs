@@ -11,6 +11,7 @@ use common::{
     config::Config,
     error::{Error, Kind, Result},
     kafka::{self, admin::REQUEST_TIMEOUT, failed},
+    supervision::blocking,
 };
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -47,9 +48,7 @@ impl Group {
         ask: impl FnOnce(&Self) -> Result<R> + Send + 'static,
     ) -> Result<R> {
         let group = Arc::clone(self);
-        tokio::task::spawn_blocking(move || ask(&group))
-            .await
-            .map_err(|error| Error::caused(Kind::Invariant, "a blocking call panicked", error))?
+        blocking(move || ask(&group)).await
     }
 
     fn client(&self) -> Result<&BaseConsumer<kafka::Context>> {

@@ -253,7 +253,15 @@ impl Intake {
         ids.filter_map(|id| self.lanes.get(&id)?.uncommitted()).collect()
     }
 
-    /// Kafka was told an offset, or says which one it holds; `None` when it holds none.
+    /// Kafka was told an offset. Of an ordered topic's partitions, which may be other members', it is told until it says so itself.
+    pub fn told(&mut self, partition: &Partition, offset: i64) {
+        let lane = self.lane(&partition.topic, partition.number);
+        if let Some(lane) = lane.and_then(|id| self.lanes.get_mut(&id)).filter(|lane| !lane.is_ordered) {
+            lane.committed = Some(offset);
+        }
+    }
+
+    /// Kafka says which offset it holds; `None` when it holds none.
     pub fn committed(&mut self, partition: &Partition, offset: Option<i64>) {
         let lane = self.lane(&partition.topic, partition.number);
         if let Some(lane) = lane.and_then(|id| self.lanes.get_mut(&id)) {

@@ -26,6 +26,7 @@ use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     begin, client,
@@ -38,7 +39,7 @@ use super::{
 };
 
 /// How often it is looked whether the topics are still to be applied in order.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What the reader has to do with ordered topics.
 pub(super) struct Leading {
@@ -50,6 +51,8 @@ pub(super) struct Leading {
     led: BTreeSet<Arc<str>>,
     /// Assigned and not read.
     held: BTreeMap<Partition, Tap>,
+    /// What the target was asked last.
+    look: Option<AbortOnDropHandle<Result<BTreeSet<String>>>>,
     look_at: Instant,
 }
 
@@ -61,7 +64,8 @@ impl Leading {
             asks: Group::new(config),
             led: BTreeSet::new(),
             held: BTreeMap::new(),
-            look_at: Instant::now(),
+            look: None,
+            look_at: Instant::now() + LOOK_EVERY,
         }
     }
 
@@ -152,35 +156,40 @@ impl Reader {
         Ok(())
     }
 
-    /// An index that is gone, or another worker that has found one, changes how topics are read.
+    /// An index that is gone, or one that another worker has found, changes how topics are read. Asked beside the reading, for the target may
+    /// be slow.
     pub(super) fn look_whether_ordered(&mut self) -> Result<()> {
         let now = Instant::now();
-        let topics =
-            self.leading.held.keys().map(|held| held.topic.clone()).chain(self.leading.led.iter().cloned());
-        let topics: BTreeSet<_> = topics.collect();
-        let Some(authority) = self.around.authority.as_ref().filter(|_| !topics.is_empty()) else {
-            return Ok(());
-        };
-        if now < self.leading.look_at {
-            return Ok(());
+        let Some(authority) = self.around.authority.as_ref() else { return Ok(()) };
+        if let Some(look) = self.leading.look.take_if(|look| look.is_finished()) {
+            return match authority.runtime.block_on(look) {
+                Ok(Ok(ordered)) => self.compare(&ordered),
+                Ok(Err(error)) if error.kind != Kind::Transient => Err(error),
+                Ok(Err(_)) | Err(_) => Ok(()),
+            };
         }
-        self.leading.look_at = now + LOOK_EVERY;
-        let wanted: Vec<_> =
-            topics.iter().map(|topic| Partition { topic: topic.clone(), number: 0 }).collect();
-        let stored = match authority.look(wanted.iter()) {
-            Ok(stored) => stored,
-            Err(error) if error.kind == Kind::Transient => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let is_ordered = |topic: &&Arc<str>| {
-            stored.iter().any(|(partition, stored)| partition.topic == **topic && stored.ordered.is_some())
-        };
-        match topics.iter().find(|topic| !is_ordered(topic)) {
+        if self.leading.look.is_none() && now >= self.leading.look_at {
+            self.leading.look_at = now + LOOK_EVERY;
+            let store = authority.store.clone();
+            let look = authority.runtime.spawn(async move { store.ordered().await });
+            self.leading.look = Some(AbortOnDropHandle::new(look));
+        }
+        Ok(())
+    }
+
+    fn compare(&self, ordered: &BTreeSet<String>) -> Result<()> {
+        let anew = |what: String| Err(Error::new(Kind::Fenced, what));
+        let leading = self.leading.held.keys().map(|held| &held.topic).chain(&self.leading.led);
+        if let Some(topic) = leading.into_iter().find(|topic| !ordered.contains(&***topic)) {
+            return anew(format!("{topic} is no longer to be applied in the source's order"));
+        }
+        let intake = self.shared.intake();
+        let mut beside = intake.standings().filter(|lane| !lane.is_ordered).map(|lane| lane.partition);
+        match beside.find(|partition| ordered.contains(&*partition.topic)) {
+            Some(partition) => {
+                anew(format!("{} is to be applied in the source's order by now", partition.topic))
+            }
             None => Ok(()),
-            Some(topic) => Err(Error::new(
-                Kind::Fenced,
-                format!("{topic} is no longer to be applied in the source's order"),
-            )),
         }
     }
 }

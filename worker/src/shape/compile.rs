@@ -88,15 +88,10 @@ mod tests {
     use common::config::secret::Secret;
 
     use super::*;
+    use crate::shape::law::passing;
 
     fn rules(allow: &[&str], deny: &[&str]) -> FieldRules {
-        let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-        FieldRules {
-            namespace: "db.coll".to_owned(),
-            allow: own(allow),
-            deny: own(deny),
-            ..FieldRules::default()
-        }
+        FieldRules { namespace: "db.coll".to_owned(), ..passing(allow, deny) }
     }
 
     #[test]

@@ -88,27 +88,12 @@ impl Shaper {
 #[cfg(test)]
 mod tests {
     use bson::{Bson, doc};
-    use common::config::{
-        secret::Secret,
-        types::{FieldRules, Mask},
-    };
+    use common::config::types::{FieldRules, Mask};
 
-    use crate::shape::{Rules, Unclear};
+    use crate::shape::{Unclear, law};
 
     fn shaped(allow: &[&str], deny: &[&str], document: &bson::Document) -> bson::Document {
-        let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-        let rules = FieldRules {
-            namespace: "*.*".to_owned(),
-            allow: own(allow),
-            deny: own(deny),
-            ..FieldRules::default()
-        };
-        let rules = Rules::compile(&[rules], None).unwrap();
-        let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
-        let bytes = document.to_vec().unwrap();
-        let mut out = common::raw::Writer::new();
-        shaper.document(common::raw::Document::new(&bytes).unwrap(), &mut out).unwrap();
-        bson::Document::from_reader(out.as_bytes()).unwrap()
+        changed(law::passing(allow, deny), document).unwrap()
     }
 
     #[test]
@@ -163,10 +148,7 @@ mod tests {
     }
 
     fn changed(rules: FieldRules, document: &bson::Document) -> Result<bson::Document, Unclear> {
-        let key = Secret::new("a key of sixteen");
-        let rules =
-            Rules::compile(&[FieldRules { namespace: "*.*".to_owned(), ..rules }], Some(&key)).unwrap();
-        let shaper = rules.for_namespace(&"a.b".parse().unwrap()).unwrap().unwrap();
+        let shaper = law::compiled(rules).unwrap();
         let bytes = document.to_vec().unwrap();
         let mut out = common::raw::Writer::new();
         shaper.document(common::raw::Document::new(&bytes).unwrap(), &mut out)?;

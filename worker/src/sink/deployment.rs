@@ -4,7 +4,7 @@
 //! owns, so that the next owner can end what a dead worker left open.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,10 @@ use mongodb::{
 };
 use tokio::time::timeout;
 
-use super::target::{Found, Target, Transaction, Trouble, Unfinished, size, trouble};
+use super::{
+    send::silent,
+    target::{Found, Target, Transaction, Trouble, Unfinished, size, trouble},
+};
 
 /// `NamespaceExists` and `NamespaceNotFound`.
 const EXISTS: i32 = 48;
@@ -39,8 +42,16 @@ pub struct Deployment {
 
 #[derive(Debug)]
 struct Sessions {
-    idle: Mutex<Vec<ClientSession>>,
+    idle: Mutex<Vec<Idle>>,
     ids: Vec<Bson>,
+}
+
+/// A session that nobody uses.
+#[derive(Debug)]
+struct Idle {
+    session: ClientSession,
+    /// Whether its last transaction may still be open at the server.
+    may_hold: bool,
 }
 
 /// A session in a transaction; it goes back to the others when dropped, whatever state it is in.
@@ -48,6 +59,7 @@ struct Sessions {
 pub struct Open {
     client: Client,
     session: Option<ClientSession>,
+    is_committed: bool,
     home: Arc<Sessions>,
 }
 
@@ -65,23 +77,43 @@ impl Deployment {
     pub async fn with_sessions(client: Client, most: usize) -> Result<Self, DriverError> {
         let mut sessions = Vec::with_capacity(most);
         for _ in 0..most {
-            sessions.push(client.start_session().causal_consistency(false).await?);
+            let session = client.start_session().causal_consistency(false).await?;
+            sessions.push(Idle { session, may_hold: false });
         }
-        let ids = sessions.iter().filter_map(|session| session.id().get("id").cloned()).collect();
+        let ids = sessions.iter().filter_map(Idle::id).collect();
         Ok(Self { client, sessions: Arc::new(Sessions { idle: Mutex::new(sessions), ids }) })
     }
 }
 
+impl Idle {
+    fn id(&self) -> Option<Bson> {
+        self.session.id().get("id").cloned()
+    }
+}
+
 impl Sessions {
-    fn take(&self) -> Option<ClientSession> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The idle sessions that may hold something: ids. From now on they hold nothing, or [`may_hold`](Self::may_hold) takes it back.
+    fn let_go(&self) -> Vec<Bson> {
+        let mut idle = self.idle();
+        let held = idle.iter_mut().filter_map(|idle| std::mem::take(&mut idle.may_hold).then(|| idle.id()));
+        held.flatten().collect()
+    }
+
+    fn may_hold(&self, sessions: &[Bson]) {
+        for idle in self.idle().iter_mut() {
+            idle.may_hold |= idle.id().is_some_and(|id| sessions.contains(&id));
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.session.take());
+        let may_hold = !self.is_committed;
+        self.home.idle().extend(self.session.take().map(|session| Idle { session, may_hold }));
     }
 }
 
@@ -139,14 +171,15 @@ impl Target for Deployment {
         let failed = |error: DriverError| {
             Trouble::Failed(mongo::failed("cannot begin a transaction at the target", error))
         };
-        let mut session = match self.sessions.take() {
-            Some(session) => session,
+        let idle = self.sessions.idle().pop();
+        let mut session = match idle {
+            Some(idle) => idle.session,
             None => self.client.start_session().causal_consistency(false).await.map_err(failed)?,
         };
         // One that was dropped amid a transaction is still in it; in any other state this is refused without asking anybody.
         drop(timeout(ABORT_WITHIN, session.abort_transaction()).await);
-        let mut open =
-            Open { client: self.client.clone(), session: Some(session), home: self.sessions.clone() };
+        let (client, home) = (self.client.clone(), self.sessions.clone());
+        let mut open = Open { client, session: Some(session), is_committed: false, home };
         // What is read was committed by whomever, and is not rolled back once this commit has its majority.
         let options = TransactionOptions::builder()
             .read_concern(ReadConcern::local())
@@ -158,6 +191,23 @@ impl Target for Deployment {
 
     fn sessions(&self) -> Vec<Bson> {
         self.sessions.ids.clone()
+    }
+
+    async fn end_dropped(&self) -> Result<(), Trouble> {
+        let held = self.sessions.let_go();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let sessions: Vec<_> = held.iter().map(|id| doc! {"id": id.clone()}).collect();
+        let admin = self.client.database("admin");
+        let ended = admin.run_command(doc! {"killSessions": sessions});
+        let why = match timeout(ABORT_WITHIN, ended).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => mongo::failed("transactions that were dropped could not be ended", error),
+            Err(_) => silent(ABORT_WITHIN),
+        };
+        self.sessions.may_hold(&held);
+        Err(Trouble::Failed(why))
     }
 }
 
@@ -189,7 +239,10 @@ impl Transaction for Open {
     }
 
     async fn commit(&mut self) -> Result<(), Unfinished> {
-        let Err(error) = self.session().commit_transaction().await else { return Ok(()) };
+        let Err(error) = self.session().commit_transaction().await else {
+            self.is_committed = true;
+            return Ok(());
+        };
         let is_unknown = error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT);
         let is_transient = error.contains_label(TRANSIENT_TRANSACTION_ERROR);
         let error =

@@ -83,9 +83,8 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
     async fn compare(&mut self) -> Goes<()> {
         let ns = self.store.documents();
         let advances = self.attempt.advances;
-        let reply = self
-            .send(ns, compare_and_set(&ns.coll, advances, self.attempt.is_ordered)?, Kind::Update)
-            .await?;
+        let compare = compare_and_set(&ns.coll, &self.store.owner(), advances, self.attempt.is_ordered)?;
+        let reply = self.send(ns, compare, Kind::Update).await?;
         match reply.failures.first() {
             Some(failure) => Err(unexpected(ns, failure.fault).into()),
             None if reply.n < advances.len() as u64 => Err(Lesson::Lost.into()),

@@ -90,6 +90,11 @@ impl Target for Script {
     fn sessions(&self) -> Vec<Bson> {
         Vec::new()
     }
+
+    async fn end_dropped(&self) -> Result<(), Trouble> {
+        self.note("end dropped");
+        Ok(())
+    }
 }
 
 impl Transaction for Scripted {

@@ -68,9 +68,12 @@ pub trait Target: Clone + Send + Sync + 'static {
 
     /// Ids of the sessions that the transactions run in.
     fn sessions(&self) -> Vec<Bson>;
+
+    /// Ends the transactions that were dropped before their end; the server would keep them, and what they hold, for a minute.
+    fn end_dropped(&self) -> impl Future<Output = Result<(), Trouble>> + Send;
 }
 
-/// A transaction of the target. Dropped, it is aborted.
+/// A transaction of the target. Dropped, it stays open until [`Target::end_dropped`] or the next one.
 pub trait Transaction: Send + Sync {
     /// As [`Target::write`]; a failed statement aborts the transaction at the server.
     fn write(

@@ -8,6 +8,7 @@ mod apply;
 mod crashes;
 mod lost;
 mod marks;
+mod orphans;
 mod plain;
 mod refuse;
 mod restart;

@@ -9,6 +9,8 @@ from typing import List
 from chaos.faults.kinds import act_and_subject
 
 MOST_AT_ONCE = 3
+# Of the rounds, those with a quiet time in them.
+LULLS, LULL_SECONDS = 0.3, (1.5, 5.0)
 # Shortest and longest, in seconds: a stop, a time until what was killed is started again, a bad network.
 LASTING = {
     "kill": (0.0, 4.0),
@@ -47,6 +49,15 @@ def round_of(seed: int, number: int, kinds: List[str], seconds: float, is_plain:
     # In the first round while what existed is copied, which takes a few seconds.
     begins = (0.5, 4.0) if number == 1 else (0.3, seconds * 0.6)
     return [Fault(kind, chance.uniform(*begins), _lasting(kind, chance, is_plain), chance.getrandbits(32)) for kind in chosen]
+
+
+def lull_of(seed: int, number: int, seconds: float) -> "tuple[float, float]":
+    """When nobody writes anything for a while, in seconds since the round began; in most rounds never."""
+    chance = Random(f"lull {seed} {number}")
+    if chance.random() > LULLS:
+        return (0.0, 0.0)
+    begins = chance.uniform(0.0, seconds * 0.6)
+    return (begins, begins + chance.uniform(*LULL_SECONDS))
 
 
 def _lasting(kind: str, chance: Random, is_plain: bool) -> float:

@@ -42,19 +42,27 @@ class Reader:
             return None
 
     def _whole(self, raw: Raw) -> Optional[Raw]:
+        parts = self._parts.pop(raw.partition, [])
         if "part" not in raw.headers:
+            if parts:
+                raise ValueError(f"{len(parts)} parts before it, and not all of them")
             return raw
         number, _, count = raw.headers["part"].partition("/")
-        parts = self._parts.setdefault(raw.partition, [])
         parts.append(raw)
         if int(number) != len(parts):
             raise ValueError(f"part {number} is number {len(parts)}")
-        if number != count:
-            return None
-        del self._parts[raw.partition]
-        if len({one.headers["seq"] for one in parts}) > 1:
+        if len({_beside_the_part(one) for one in parts}) > 1:
             raise ValueError("parts of several records mixed")
+        if number != count:
+            self._parts[raw.partition] = parts
+            return None
         return raw._replace(value=b"".join(one.value for one in parts))
+
+
+def _beside_the_part(raw: Raw) -> Tuple[object, ...]:
+    """Key and headers, which all parts of a record have in common; how many parts there are is one of them."""
+    headers = {**raw.headers, "part": raw.headers["part"].partition("/")[2]}
+    return raw.key, *sorted(headers.items())
 
 
 def record_of(raw: Raw) -> Record:

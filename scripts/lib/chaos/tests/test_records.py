@@ -76,6 +76,17 @@ class Records(unittest.TestCase):
         self.assertIsNone(first)
         self.assertEqual(record.change, self.read(whole)[0][0].change)
         self.assertEqual(self.read(parts[1])[1].counts["diverged"], 1)
+        self.assertEqual(self.read(parts[0], whole)[1].counts["diverged"], 1)
+
+    def test_parts_have_everything_but_their_number_in_common(self):
+        whole = raw()
+        first = whole._replace(headers={**whole.headers, "part": "1/2"}, value=whole.value[:40])
+        second = whole._replace(headers={**whole.headers, "part": "2/2"}, value=whole.value[40:])
+        self.assertTrue(self.read(first, second)[1].is_clean)
+        for name, other in (("seq", "rs0/0/6"), ("part", "2/3"), ("snapshot", "true")):
+            strange = second._replace(headers={**second.headers, name: other})
+            self.assertEqual(self.read(first, strange)[1].counts["diverged"], 1, name)
+        self.assertEqual(self.read(first, second._replace(key=b'{"_id":{"$numberInt":"5"}}'))[1].counts["diverged"], 1)
 
 
 if __name__ == "__main__":

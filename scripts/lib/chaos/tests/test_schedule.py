@@ -42,6 +42,13 @@ class Table(unittest.TestCase):
         self.assertIn("| `cut-broker` | 1 | 1 | 0 | 0 |", told)
         self.assertIn("| **all** | 3 | 2 | 2 | 0 |", told)
 
+    def test_runs_of_one_commit_stand_together_and_what_is_not_known_is_said(self):
+        clean = {result: 0 for result in RESULTS}
+        run = {"mode": "exact", "producers": 2, "mongo": "6.0.27", "rounds": [{"faults": [], "changes": 5, "seconds": 60, **clean}]}
+        told = report.table([{**run, "seed": 3, "commit": "abc"}, {**run, "seed": 4, "commit": "abc"}, {**run, "seed": 5}])
+        self.assertIn("| abc | exact | 2 | 6.0.27 | 3–4 | 2 | 10 |", told)
+        self.assertIn("| ? | exact | 2 | 6.0.27 | 5 | 1 | 5 |", told)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import Counter
 from random import Random
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from pymongo import MongoClient, UpdateOne
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from chaos.workload import documents, operations
+from chaos.workload.exchanges import Holder, Scene, exchange
 from chaos.workload.namespaces import Namespace
 
 AUTHORS = 3
 LARGEST_BATCH = 8
-# Of a author's turns: several writes in one transaction over collections, a swap of unique values, the rest plain batches.
+# Of a author's turns: several writes in one transaction over collections, an exchange of unique values, the rest plain batches.
 TRANSACTIONS = 0.10
 PAUSES, LONGEST_PAUSE_SECONDS = 0.004, 2.0
-IDS_AT_LEAST = 3
+HOLDERS_AT_LEAST = 3
+NO_LULL = (0.0, 0.0)
+LOOK_AGAIN_SECONDS = 0.05
 
 
 class Pool:
@@ -30,6 +34,8 @@ class Pool:
         self.namespace = namespace
         self.ids = ids
         self.there: List[Optional[bool]] = [at in existing for at in range(len(ids))]
+        # Unique values that were given up.
+        self.vacant: List[int] = []
 
 
 class Author(threading.Thread):
@@ -41,10 +47,12 @@ class Author(threading.Thread):
         self._seconds = LARGEST_BATCH / 2 / rate
         self._may_write, self._idle, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._idle.set()
+        self._lull = NO_LULL
         self.counts: "Counter[str]" = Counter()
 
-    def go(self) -> None:
-        """From now on."""
+    def go(self, lull: "Tuple[float, float]" = NO_LULL) -> None:
+        """From now on, but for a lull: of the monotonic clock, from and to."""
+        self._lull = lull
         self._idle.clear()
         self._may_write.set()
 
@@ -68,6 +76,9 @@ class Author(threading.Thread):
                 self._idle.set()
                 self._may_write.wait()
                 continue
+            if self._lull[0] <= time.monotonic() < self._lull[1]:
+                self._stopping.wait(LOOK_AGAIN_SECONDS)
+                continue
             self._turn()
             is_quiet = self._chance.random() < PAUSES
             self._stopping.wait(
@@ -77,11 +88,11 @@ class Author(threading.Thread):
     def _turn(self) -> None:
         pool = self._chance.choices(self._pools, [one.namespace.weight for one in self._pools])[0]
         if pool.namespace.is_unique and self._chance.random() < 0.7:
-            self._swap(pool)
+            self._exchange(pool)
         elif self._chance.random() < TRANSACTIONS:
             self._transaction()
         else:
-            writes, touched = self._writes(pool, self._chance.randint(1, LARGEST_BATCH))
+            writes, touched = self._writes(pool, 1 if pool.namespace.is_large else self._chance.randint(1, LARGEST_BATCH))
             self._carry_out([(pool, writes)], touched, None)
 
     def _writes(self, pool: Pool, count: int) -> "Tuple[List[Any], List[Tuple[Pool, int, bool]]]":
@@ -103,43 +114,41 @@ class Author(threading.Thread):
         return operations.change(pool.namespace, key, rev, self._chance)
 
     def _transaction(self) -> None:
-        pools = self._chance.sample(self._pools, min(len(self._pools), self._chance.randint(2, 3)))
+        usual = [pool for pool in self._pools if not pool.namespace.is_large]
+        pools = self._chance.sample(usual, self._chance.randint(2, 3))
         planned = [(pool, *self._writes(pool, self._chance.randint(1, 3))) for pool in pools]
         touched = [one for _, _, some in planned for one in some]
         writes = [(pool, some) for pool, some, _ in planned]
+        self._at_once(writes, touched)
+
+    def _exchange(self, pool: Pool) -> None:
+        """Unique values change hands, in a transaction or write by write."""
+        there = [at for at, is_there in enumerate(pool.there) if is_there]
+        if len(there) < HOLDERS_AT_LEAST:
+            return
+        some = self._chance.sample(there, min(LARGEST_BATCH, len(there)))
+        try:
+            asked = {"_id": {"$in": [pool.ids[at] for at in some]}}
+            found = {held["_id"]: held["u"] for held in self._in(pool).find(asked, {"u": 1})}
+            holders = [Holder(at, pool.ids[at], found[pool.ids[at]]) for at in some]
+        except (PyMongoError, KeyError):
+            self._doubt([(pool, at, True) for at in some])
+            return
+        absent = [(at, pool.ids[at]) for at, is_there in enumerate(pool.there) if is_there is False]
+        writes, there_then = exchange(Scene(pool.namespace, holders, absent, pool.vacant, self._revs, self._chance))
+        touched = [(pool, at, is_there) for at, is_there in there_then.items()]
+        self.counts["exchanges"] += 1
+        if self._chance.random() < 0.5:
+            self._carry_out([(pool, writes)], touched, None)
+        else:
+            self._at_once([(pool, writes)], touched)
+
+    def _at_once(self, writes: "List[Tuple[Pool, List[Any]]]", touched: "List[Tuple[Pool, int, bool]]") -> None:
         try:
             with self._client.start_session() as session:
                 session.with_transaction(lambda inside: self._send(writes, inside))
             self._believe(touched)
             self.counts["transactions"] += 1
-        except PyMongoError:
-            self._doubt(touched)
-
-    def _swap(self, pool: Pool) -> None:
-        """Two documents exchange their unique values, in a transaction or in three writes."""
-        there = [at for at, is_there in enumerate(pool.there) if is_there]
-        if len(there) < IDS_AT_LEAST:
-            return
-        one, two = self._chance.sample(there, 2)
-        touched = [(pool, at, True) for at in (one, two)]
-        try:
-            found = {
-                held["_id"]: held["u"] for held in self._in(pool).find({"_id": {"$in": [pool.ids[one], pool.ids[two]]}}, {"u": 1})
-            }
-            values = found[pool.ids[one]], found[pool.ids[two]]
-        except (PyMongoError, KeyError):
-            self._doubt(touched)
-            return
-        parked = -next(self._revs)
-        steps = [(one, parked), (two, values[0]), (one, values[1])]
-        writes = [UpdateOne({"_id": pool.ids[at]}, {"$set": {"rev": next(self._revs), "u": u}}) for at, u in steps]
-        self.counts["swaps"] += 1
-        if self._chance.random() < 0.5:
-            self._carry_out([(pool, writes)], touched, None)
-            return
-        try:
-            with self._client.start_session() as session:
-                session.with_transaction(lambda inside: self._send([(pool, writes)], inside))
         except PyMongoError:
             self._doubt(touched)
 
@@ -200,17 +209,21 @@ class Workload:
             if one.is_unique:
                 collection.create_index("u", unique=True)
             ids = self.ids[one.name][: one.existing]
-            collection.bulk_write([operations.insertion(one, key, next(self.revs), chance) for key in ids])
+            writes = [operations.insertion(one, key, next(self.revs), chance) for key in ids]
+            # What is large goes in one by one: a command holds 48 MB.
+            for some in [[write] for write in writes] if one.is_large else [writes]:
+                collection.bulk_write(some)
 
     def start(self) -> None:
         """Starts the threads; they write between `go` and `pause`."""
         for author in self.authors:
             author.start()
 
-    def go(self) -> None:
-        """All write."""
+    def go(self, lull: "Tuple[float, float]") -> None:
+        """All write, but for a lull: seconds from now, from and to."""
+        now = time.monotonic()
         for author in self.authors:
-            author.go()
+            author.go((now + lull[0], now + lull[1]))
 
     def pause(self, seconds: float) -> bool:
         """None writes any more; False when one did not come to an end in time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from bson import Decimal128, Int64
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
@@ -12,13 +12,15 @@ from chaos.workload.documents import WORDS, document, value
 from chaos.workload.namespaces import Namespace
 
 Update = Any
+MIB = 1024 * 1024
+FILLINGS, FILLING_WEIGHTS = (MIB // 2, 2 * MIB, 5 * MIB, 16 * MIB - 64 * 1024), (6, 4, 2, 1)
 
 
-def insertion(namespace: Namespace, key: Any, rev: int, chance: Random) -> InsertOne:
+def insertion(namespace: Namespace, key: Any, rev: int, chance: Random, u: Optional[int] = None) -> InsertOne:
     """A document that is not there; a number as `_id` may come back as a number of another type, which is the same `_id`."""
     if namespace.has_mixed_ids and type(key) is int:
         key = chance.choice([key, Int64(key), float(key), Decimal128(str(key))])
-    return InsertOne(_document(namespace, key, rev, chance))
+    return InsertOne(_document(namespace, key, rev, chance, u))
 
 
 def restoration(namespace: Namespace, key: Any, rev: int, chance: Random) -> ReplaceOne:
@@ -36,9 +38,14 @@ def change(namespace: Namespace, key: Any, rev: int, chance: Random) -> Tuple[An
     return UpdateOne({"_id": key}, update(namespace, rev, chance)), True
 
 
-def _document(namespace: Namespace, key: Any, rev: int, chance: Random) -> Dict[str, Any]:
-    whole = document(key, rev, chance, namespace.padding)
-    return {**whole, "u": rev} if namespace.is_unique else whole
+def _document(namespace: Namespace, key: Any, rev: int, chance: Random, u: Optional[int] = None) -> Dict[str, Any]:
+    whole = document(key, rev, chance, _large(chance) if namespace.is_large else namespace.padding)
+    return {**whole, "u": rev if u is None else u} if namespace.is_unique else whole
+
+
+def _large(chance: Random) -> int:
+    """Bytes of filling; what stands beside it in a document fits what the largest one leaves of 16 MiB."""
+    return chance.choices(FILLINGS, FILLING_WEIGHTS)[0]
 
 
 def update(namespace: Namespace, rev: int, chance: Random) -> Update:
@@ -46,6 +53,8 @@ def update(namespace: Namespace, rev: int, chance: Random) -> Update:
     makers: List[Callable[[int, Random], Update]] = [*OPERATORS]
     if namespace.may_move:
         makers += [_moving] * len(OPERATORS)
+    if namespace.is_large:
+        makers += [_fill] * (len(OPERATORS) // 2)
     return chance.choice(makers)(rev, chance)
 
 
@@ -98,6 +107,11 @@ def _pipeline(rev: int, chance: Random) -> Update:
     truncated = {"$slice": [{"$ifNull": ["$list", []]}, chance.randint(1, 3)]}
     counted = {"$add": [{"$ifNull": ["$count", 0]}, 1]}
     return [{"$set": {"rev": rev, "count": counted, "list": chance.choice([truncated, [1, 2, 3]])}}]
+
+
+def _fill(rev: int, chance: Random) -> Update:
+    """A delta that is about as large as a document."""
+    return _set(rev, chance, **{"$set": {"rev": rev, "padding": chance.choice("xyz") * _large(chance)}})
 
 
 def _moving(rev: int, chance: Random) -> Update:

@@ -164,8 +164,10 @@ async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_u
 
     let blocked = || Script::replies([moved(), taken_by(1), moved(), taken_by(2)]);
     let script = blocked();
-    let failure = batches(&script).apply(ordered()).await.failure.unwrap();
+    let mut outcome = batches(&script).apply(ordered()).await;
+    let (failure, settled) = (outcome.failure.unwrap(), outcome.settled.pop().unwrap());
     assert!(failure.kind == Kind::Misconfigured && failure.context.contains("t[0], offset 11"), "{failure}");
+    assert_eq!((settled.head, settled.rest.len()), (Some(11), 2), "what comes before is written");
 
     let script = blocked();
     let waits = doc! {"_id": {"topic": "t", "partition": 0, "ns": "db.coll", "key": 7}, "why": "missing", "slice": "rs0", "epoch": 1,

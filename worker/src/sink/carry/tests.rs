@@ -54,6 +54,10 @@ impl Target for Script {
         Vec::new()
     }
 
+    async fn end_dropped(&self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
     async fn write(&self, _: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
         let command = Document::try_from(&command).unwrap();
         let taken = doc! {"n": i32::try_from(ids(&command).len()).unwrap(), "ok": 1};

@@ -293,6 +293,13 @@ impl Pipe {
             .collect()
     }
 
+    /// Members of the group.
+    pub(crate) fn members(&self) -> usize {
+        let name = format!("oplogue.{}", self.name);
+        let groups = self.group().client().fetch_group_list(Some(&name), DEADLINE).unwrap();
+        groups.groups().first().map_or(0, |group| group.members().len())
+    }
+
     /// The end of each partition.
     pub(crate) fn ends(&self, events: &Events) -> Vec<i64> {
         let consumer = self.group();
