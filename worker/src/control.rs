@@ -156,7 +156,8 @@ impl Control {
     pub(crate) async fn say(&self, key: &str, value: &impl Serialize) -> Result<()> {
         let value = serde_json::to_string(value)
             .map_err(|error| Error::caused(Kind::Invariant, "a control record does not encode", error))?;
-        let record = FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(&value);
+        let record =
+            FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(&value);
         let sent = self.asks()?.send(record, REQUEST_TIMEOUT).await;
         sent.map(drop).map_err(|(error, _)| kafka::failed("a control record could not be written", error))
     }
