@@ -29,3 +29,4 @@ mod standby;
 mod starts;
 mod transactions;
 mod types;
+mod unique;

@@ -191,10 +191,10 @@ impl Intake {
         }
     }
 
-    /// Whether there are lanes that are taken in the source's order.
+    /// Whether records of ordered topics wait.
     #[must_use]
-    pub fn has_ordered(&self) -> bool {
-        !self.ordered.is_empty()
+    pub fn waits_in_order(&self) -> bool {
+        self.lanes.values().any(|lane| lane.is_ordered && lane.waiting().next().is_some())
     }
 
     fn in_turn(&self) -> Vec<LaneId> {

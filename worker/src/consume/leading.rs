@@ -135,7 +135,7 @@ impl Reader {
 
     /// Finds out how far ordered topics may be taken.
     pub(super) fn follow_order(&mut self) -> Result<()> {
-        if !self.shared.intake().has_ordered() {
+        if !self.shared.intake().waits_in_order() {
             return Ok(());
         }
         self.pass(self.leading.client.as_deref());
