@@ -7,10 +7,9 @@ use common::{
     raw,
 };
 use mongodb::raw_batch_cursor::RawBatch;
-
 use serde_json::value::RawValue;
 
-use super::{filtered, query::Query, reply};
+use super::{objection::objection, query::Query, reply};
 
 /// Documents of one collection in `_id` order, read at one cluster time.
 #[derive(Debug)]
@@ -102,7 +101,7 @@ pub(super) fn refused(query: &Query, error: mongodb::error::Error) -> Result<Out
             Err(mongo::failed(context, error))
         }
         _ if query.filter.is_some()
-            && let Some(why) = filtered::objection(&error) =>
+            && let Some(why) = objection(&error) =>
         {
             Ok(Outcome::Refused(why))
         }

@@ -9,6 +9,7 @@ pub mod catalog;
 mod chunk;
 mod filtered;
 pub mod keys;
+mod objection;
 pub mod presence;
 mod progress;
 mod query;
@@ -18,7 +19,6 @@ mod transactional;
 use common::{cluster_time::ClusterTime, error::Result};
 
 pub use chunk::{Chunk, Outcome};
-pub use common::key_text as resume_key;
 pub use progress::Progress;
 pub use query::{Query, Range};
 

@@ -12,7 +12,7 @@ use common::{
 };
 use mongodb::Client;
 
-use super::filtered::{LOOKED_AT, MOST_MS};
+use super::objection::{LOOKED_AT, MOST_MS};
 
 /// What is to be read.
 #[derive(Debug, Clone)]

@@ -9,88 +9,28 @@
 //! Owns the loop; what is done about a lesson is told in `lessons`. Guards law 3: an attempt either moves every lane of its portion together
 //! with what it wrote, or nothing.
 
-use std::{
-    collections::BTreeSet,
-    ops::Range,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, time::Instant};
 
-use common::{
-    error::Result,
-    retry::{Backoff, retry_with},
-    telemetry::{health::Condition, names},
-};
+use common::{error::Result, telemetry::names};
 use metrics::counter;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Applied, Parts,
     lessons::{Tried, refuse_malformed},
+    means::{Exact, Tally},
     open::{self, Place},
     poisoned::Keys,
     portion::{Progress, records},
     ready::{Expects, Ready, advances, changes, move_on},
     report::Done,
-    select::{Choice, Marked, Selected, select},
+    select::{Choice, Selected, select},
     shaped::{self, Names},
 };
 use crate::{
-    checkpoint::{Mark, Repair, Store, key_document},
     consume::intake::Taken,
-    control::Control,
-    plan::{self, NamespaceId, Options},
-    sink::{Attempt, Run, Written, target::Target},
+    plan::{self, Options},
+    sink::{Attempt, Run, target::Target},
 };
-
-/// What transactions need.
-pub struct Exact<T> {
-    /// The pipeline's collections at the target.
-    pub(super) store: Store<T>,
-    control: Control,
-    /// Holds while the target answers.
-    pub(super) target: Condition,
-    /// Holds while the brokers do.
-    kafka: Condition,
-}
-
-/// What was done besides, over all portions.
-#[derive(Default)]
-pub(super) struct Tally {
-    /// Namespaces that are sent upserts.
-    pub(super) exist: BTreeSet<NamespaceId>,
-    /// Dead letters that Kafka has.
-    buried: BTreeSet<Place>,
-    written: Written,
-}
-
-impl<T: Target> Exact<T> {
-    /// What transactions need.
-    pub fn new(store: Store<T>, control: Control, [target, kafka]: [Condition; 2]) -> Self {
-        Self { store, control, target, kafka }
-    }
-
-    /// Ends the transactions of batches that were dropped.
-    pub(super) async fn end_dropped(&self) {
-        self.store.end_dropped().await;
-    }
-
-    /// Asks for what the portion found missing; once its marks are durable.
-    async fn ask_for_repairs(&self, ready: &Ready<'_>, selected: &Selected<'_>) -> Result<()> {
-        let repair = |marked: &Marked<'_>| match &marked.mark {
-            Some(Mark::Missing(origin)) => Some(Repair {
-                ns: ready.names[marked.namespace.0 as usize].clone(),
-                key: key_document(&marked.id),
-                origin: origin.clone(),
-            }),
-            _ => None,
-        };
-        let repairs: Vec<_> = selected.marked.iter().filter_map(repair).collect();
-        for repair in &repairs {
-            counter!(names::WORKER_REPAIRS, "ns" => repair.ns.to_string()).increment(1);
-        }
-        until_it_passes("ask for repairs", &self.kafka, || self.control.ask_for(&repairs)).await
-    }
-}
 
 impl<T: Target> Parts<T> {
     /// Carries a batch out, portion by portion.
@@ -213,17 +153,6 @@ impl<T: Target> Parts<T> {
         tally.buried.extend(places);
         Ok(())
     }
-}
-
-pub(super) async fn until_it_passes<R, F: Future<Output = Result<R>>>(
-    what: &str,
-    condition: &Condition,
-    attempt: impl FnMut() -> F,
-) -> Result<R> {
-    // Nobody cancels it: a batch that must end is dropped.
-    let never = CancellationToken::new();
-    let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-    retry_with(backoff, what, &never, condition, attempt).await
 }
 
 #[cfg(test)]

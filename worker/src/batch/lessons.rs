@@ -9,7 +9,7 @@ use common::error::{Error, Kind, Result};
 
 use super::{
     Parts,
-    exact::{Exact, Tally, until_it_passes},
+    means::{Exact, Tally, until_it_passes},
     open::Place,
     portion::Progress,
     ready::Ready,

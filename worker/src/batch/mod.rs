@@ -15,6 +15,7 @@
 mod exact;
 mod habits;
 mod lessons;
+mod means;
 mod open;
 mod order;
 mod poisoned;
@@ -39,7 +40,7 @@ use common::{
 use futures_util::future::select_all;
 use tokio_util::sync::CancellationToken;
 
-pub use self::exact::Exact;
+pub use self::means::Exact;
 use self::{
     habits::Habits,
     open::{Notes, Place, Policy},

@@ -19,6 +19,7 @@ mod client;
 mod commit;
 mod context;
 mod group;
+mod in_order;
 pub mod intake;
 mod lane;
 mod leading;

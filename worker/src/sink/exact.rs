@@ -24,62 +24,20 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FIRST_PAUSE, LONGEST_PAUSE, Run, Sink, Written,
+    FIRST_PAUSE, LONGEST_PAUSE, Sink, Written,
+    attempt::{Attempt, Judge, Lesson},
     filling::{Filling, Stop, failed_whole},
     send::silent,
     target::{Target, Transaction as _},
 };
 use crate::{
-    checkpoint::{Advance, Change, Store},
-    dead_letter::Reason,
-    plan::{Group, Kind, NamespaceId, Plan, Step},
+    checkpoint::Store,
+    plan::{Group, Kind, Step},
 };
 
 /// How long an attempt may take, and from when on it was long.
 const PATIENCE: Duration = Duration::from_secs(40);
 const LONG: Duration = Duration::from_secs(20);
-/// What a transaction that could not be carried out has taught.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lesson {
-    /// A partition's document does not stand where it has to.
-    Lost,
-    /// A document that was to be inserted exists, in this namespace.
-    Exists(NamespaceId),
-    /// A statement that stands for several records is refused: each is to be tried alone.
-    Unfold,
-    /// One of several statements is refused, nobody says which: fewer are to be tried.
-    Fewer,
-    /// A record is refused.
-    Refused(usize, Reason),
-    /// These records need a document that is not there as it should be.
-    Missing(Vec<usize>),
-    /// The namespace's collection has a unique index, and the attempt keeps no order between documents.
-    Unique(NamespaceId),
-    /// A record's value is held by another document, in a unique index, although the attempt keeps the order.
-    Blocked(usize),
-}
-
-/// What an attempt writes.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempt<'r, 'a> {
-    /// The records and their namespaces.
-    pub run: Run<'r, 'a>,
-    /// Their plan.
-    pub plan: &'r Plan<'a>,
-    /// Whether the plan keeps the source's order between documents.
-    pub is_ordered: bool,
-    /// How the partitions' documents move.
-    pub advances: &'r [Advance],
-    /// How the marks change.
-    pub marks: &'r [Change<'r>],
-}
-
-/// Says which of the records that found no document, or another one, should have found theirs.
-pub trait Judge: Sync {
-    /// Of these records.
-    fn should_be_there(&self, records: &[usize]) -> impl Future<Output = Result<Vec<usize>>> + Send;
-}
-
 impl<T: Target> Sink<T> {
     /// Carries out a batch in one transaction, begun anew until it is done or has taught something. Where it could be divided and takes
     /// too long, that is what it teaches: the server gives a transaction a minute.

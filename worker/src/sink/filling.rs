@@ -14,9 +14,8 @@ use common::{
 use super::{
     FIRST_PAUSE, LONGEST_PAUSE, Sink, Written,
     again::failed,
-    bases,
-    exact::{Attempt, Judge, Lesson},
-    raw, reason, reply,
+    attempt::{Attempt, Judge, Lesson},
+    bases, raw, reason, reply,
     target::{Found, Target, Transaction, Trouble, Unfinished, misconfigured},
     write::accounted,
 };

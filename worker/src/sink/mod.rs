@@ -18,6 +18,7 @@
 //! Everything here may be dropped at any await: a batch whose partition is gone ends so.
 
 mod again;
+mod attempt;
 mod bases;
 mod carry;
 mod deployment;
@@ -30,9 +31,9 @@ mod send;
 pub mod target;
 mod write;
 
+pub use attempt::{Attempt, Judge, Lesson};
 pub use carry::{Run, Written};
 pub use deployment::Deployment;
-pub use exact::{Attempt, Judge, Lesson};
 
 use std::{
     collections::HashMap,

@@ -8,11 +8,13 @@ use common::{
 
 use super::*;
 use crate::{
-    checkpoint::Store,
+    checkpoint::{Advance, Store},
     consume::intake::Partition,
+    dead_letter::Reason,
     plan::{self, Change, Fault, Limits, NamespaceId, Options, Record, code},
     sequence::Delivered,
     sink::{
+        Run,
         script::Script,
         target::{Trouble, Unfinished},
     },
