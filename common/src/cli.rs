@@ -121,6 +121,10 @@ pub struct SnapshotOrder {
     pub slice: Option<String>,
     /// Only these documents: `{"_id": …}` as Extended JSON.
     pub keys: Vec<String>,
+    /// Only documents that this query finds, as Extended JSON.
+    pub filter: Option<String>,
+    /// Whether documents that are gone from the source are to go from the target, too.
+    pub reconcile: bool,
     /// Whether to leave once it is asked for, instead of waiting for the end.
     pub detach: bool,
 }
@@ -148,6 +152,8 @@ impl Cli {
                 ns: snapshot.get_one::<Namespace>("namespace").expect("clap requires the namespace").clone(),
                 slice: snapshot.get_one("slice").cloned(),
                 keys: snapshot.get_many("key").unwrap_or_default().cloned().collect(),
+                filter: snapshot.get_one("filter").cloned(),
+                reconcile: snapshot.get_flag("reconcile"),
                 detach: snapshot.get_flag("detach"),
             }),
             _ => Action::Run,
@@ -276,9 +282,19 @@ fn snapshot_command() -> Command {
         .value_name("JSON")
         .action(ArgAction::Append)
         .help("Only this document, as in {\"_id\": 7}; may be repeated");
+    let filter = Arg::new("filter")
+        .long("filter")
+        .value_name("JSON")
+        .conflicts_with("key")
+        .help("Only documents that this query finds, as in {\"age\": {\"$gte\": 18}}");
+    let reconcile = Arg::new("reconcile")
+        .long("reconcile")
+        .action(ArgAction::SetTrue)
+        .conflicts_with_all(["key", "filter"])
+        .help("Also delete at the target every document that the source does not have");
     let detach = Arg::new("detach").long("detach").action(ArgAction::SetTrue).help("Do not wait for the end");
     let about = "Have the running producer copy a collection, or some of its documents, again";
-    Command::new("snapshot").about(about).args([namespace, slice, key, detach])
+    Command::new("snapshot").about(about).args([namespace, slice, key, filter, reconcile, detach])
 }
 
 fn completions_command() -> Command {
@@ -365,11 +381,14 @@ mod tests {
         let action =
             cli(Role::Producer, "producer snapshot --namespace a.b.c --key {} --key [] --detach").action;
         let keys = vec!["{}".to_owned(), "[]".to_owned()];
-        let order = SnapshotOrder { ns: Namespace::new("a", "b.c"), slice: None, keys, detach: true };
+        let ns = Namespace::new("a", "b.c");
+        let order = SnapshotOrder { ns, slice: None, keys, filter: None, reconcile: false, detach: true };
         assert_eq!(action, Action::Snapshot(order));
         let fails = |role, line: &str| command(role).try_get_matches_from(line.split(' ')).is_err();
         assert!(fails(Role::Producer, "producer snapshot"));
         assert!(fails(Role::Producer, "producer snapshot --namespace a"));
+        assert!(fails(Role::Producer, "producer snapshot --namespace a.b --key {} --filter {}"));
+        assert!(fails(Role::Producer, "producer snapshot --namespace a.b --reconcile --filter {}"));
         assert!(fails(Role::Worker, "worker snapshot --namespace a.b"));
     }
 

@@ -10,11 +10,19 @@
 //! | `copied/<slice>/<ns>` | [`Copied`] |
 //! | `repair/<slice>/<digest>` | [`Repair`] |
 //! | `snapshot/<slice>/<id>` | [`Request`] |
+//! | `sweep/<slice>/<id>` | [`Sweep`] |
+
+mod request;
+mod sweep;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+pub use self::{
+    request::{Request, RequestState, SNAPSHOT_PREFIX},
+    sweep::{SWEEP_PREFIX, Sweep},
+};
 use crate::{cluster_time::ClusterTime, codec::hex, namespace::Namespace};
 
 /// The control topic's only partition.
@@ -23,9 +31,6 @@ pub const PARTITION: i32 = 0;
 pub const COPIED_PREFIX: &str = "copied/";
 /// Prefix of the keys of [`Repair`] records.
 pub const REPAIR_PREFIX: &str = "repair/";
-/// Prefix of the keys of [`Request`] records.
-pub const SNAPSHOT_PREFIX: &str = "snapshot/";
-
 /// The copy of a namespace has ended, or there was never anything to copy: a delta of the slice with a higher sequence number
 /// finds its document at the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,53 +59,6 @@ pub struct Repair {
     pub sequence: u64,
 }
 
-/// An operator asks for documents anew; the producer writes its progress back under the same key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Request {
-    /// The namespace.
-    pub ns: Namespace,
-    /// Only documents that this filter finds, as Extended JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filter: Option<Box<RawValue>>,
-    /// Only these documents, as in [`Repair::key`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<Box<RawValue>>,
-    /// Whether documents that are gone from the source are also to go from the target.
-    #[serde(default)]
-    pub reconcile: bool,
-    /// How far it has come.
-    #[serde(default)]
-    pub state: RequestState,
-    /// `_id` of the last document looked at; absent before the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Box<RawValue>>,
-    /// The collection that is copied, 32 hex digits; absent before the first chunk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uuid: Option<String>,
-    /// Documents published so far.
-    #[serde(default)]
-    pub documents: u64,
-    /// Why it was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// How far a [`Request`] has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum RequestState {
-    /// Nobody has taken it up.
-    #[default]
-    Asked,
-    /// Some of it is published.
-    Copying,
-    /// All of it is published.
-    Done,
-    /// It cannot be done.
-    Refused,
-}
-
 impl Copied {
     /// Key of the record about `ns`.
     #[must_use]
@@ -118,36 +76,6 @@ impl Repair {
         digest.update([0]);
         digest.update(self.key.get());
         format!("{REPAIR_PREFIX}{slice}/{}", hex::text(&digest.finalize()))
-    }
-}
-
-impl Request {
-    /// Key of a request with this id.
-    #[must_use]
-    pub fn key(slice: &str, id: &str) -> String {
-        format!("{SNAPSHOT_PREFIX}{slice}/{id}")
-    }
-
-    /// A request for a whole namespace that nobody has taken up.
-    #[must_use]
-    pub const fn of(ns: Namespace) -> Self {
-        Self {
-            ns,
-            filter: None,
-            keys: Vec::new(),
-            reconcile: false,
-            state: RequestState::Asked,
-            after: None,
-            uuid: None,
-            documents: 0,
-            reason: None,
-        }
-    }
-
-    /// Whether nothing is left to be done.
-    #[must_use]
-    pub const fn has_ended(&self) -> bool {
-        matches!(self.state, RequestState::Done | RequestState::Refused)
     }
 }
 
@@ -174,15 +102,5 @@ mod tests {
         assert_eq!(repair.key("rs0"), key);
         repair.ns = Namespace::new("test", "other");
         assert_ne!(repair.key("rs0"), key);
-    }
-
-    #[test]
-    fn a_request_needs_no_more_than_a_namespace() {
-        let request: Request = serde_json::from_str(r#"{"ns":"test.users","reconcile":false}"#).unwrap();
-        assert_eq!((request.state, request.has_ended()), (RequestState::Asked, false));
-        assert_eq!(
-            serde_json::to_string(&request).unwrap(),
-            r#"{"ns":"test.users","reconcile":false,"state":"asked","documents":0}"#
-        );
     }
 }

@@ -11,6 +11,7 @@ pub mod control;
 pub mod error;
 pub mod event;
 pub mod headers;
+pub mod identity;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod key;

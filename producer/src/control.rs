@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{
     config::Config,
-    control::{PARTITION, REPAIR_PREFIX, SNAPSHOT_PREFIX},
+    control::{PARTITION, REPAIR_PREFIX, SNAPSHOT_PREFIX, SWEEP_PREFIX},
     error::{Kind, Result},
     kafka::ledger::{self, Follower},
     retry::Backoff,
@@ -37,13 +37,16 @@ pub enum Asked {
     Repair,
     /// A namespace, or some of its documents.
     Snapshot,
+    /// Which of some documents are gone.
+    Sweep,
 }
 
 impl Asked {
     /// What `key` asks of `slice`; `None` when it is about something else.
     #[must_use]
     pub fn of(key: &str, slice: &str) -> Option<Self> {
-        let asked = [(REPAIR_PREFIX, Self::Repair), (SNAPSHOT_PREFIX, Self::Snapshot)];
+        let asked =
+            [(REPAIR_PREFIX, Self::Repair), (SNAPSHOT_PREFIX, Self::Snapshot), (SWEEP_PREFIX, Self::Sweep)];
         let is_meant = |prefix| {
             let rest = key.strip_prefix(prefix).and_then(|rest: &str| rest.strip_prefix(slice));
             rest.is_some_and(|rest| rest.starts_with('/'))
@@ -117,6 +120,7 @@ mod tests {
         for (key, asked) in [
             ("repair/rs0/ab", Some(Asked::Repair)),
             ("snapshot/rs0/1", Some(Asked::Snapshot)),
+            ("sweep/rs0/1", Some(Asked::Sweep)),
             ("repair/rs01/ab", None),
             ("repair/rs0", None),
             ("topic/test.users", None),

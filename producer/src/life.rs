@@ -13,8 +13,10 @@ use std::{
 
 use common::{
     config::{Config, Slice, types::HistoryLost},
+    control::Copied,
     error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
+    position::SnapshotState,
     retry::Backoff,
     supervision::{Supervisor, blocking},
     telemetry::{health::Condition, names},
@@ -116,9 +118,10 @@ impl Life {
             return error;
         }
         match self.config.producer.history_lost {
-            HistoryLost::Reset => Error { kind: Kind::Transient, ..error },
+            HistoryLost::Reset | HistoryLost::Resnapshot => Error { kind: Kind::Transient, ..error },
             HistoryLost::Fail => {
-                let context = "history of the source is lost; producer.history_lost = \"reset\" goes on from now and records the gap";
+                let context = "history of the source is lost; producer.history_lost = \"resnapshot\" copies everything again, \
+                               \"reset\" goes on from now and records the gap";
                 Error::caused(Kind::PositionLost, context, error)
             }
         }
@@ -131,7 +134,8 @@ impl Life {
         let (session, state) = self.take_over().await?;
         let beginning = match &state.position {
             Some(position) if lost.load(Ordering::Relaxed) => {
-                start::after_loss(&state, position, &source).await?
+                let policy = self.config.producer.history_lost;
+                start::after_loss(&state, position, policy, &source).await?
             }
             _ => start::decide(&state, &self.config.producer.start, &source).await?,
         };
@@ -191,7 +195,12 @@ impl Life {
         if let Some(gap) = &gap {
             encoder.gap(&self.slice.name, gap)?;
         }
-        let pump = Pump::new(&self.slice.name, source, encoder, routes, state.copies, ends, settings);
+        if encoder.position().snapshot == SnapshotState::Wanted {
+            for topic in &state.topics {
+                encoder.withdraw(Copied::key(&self.slice.name, &topic.ns));
+            }
+        }
+        let pump = Pump::new(&self.slice.name, source, encoder, routes, state.copies, ends, &self.config);
 
         let mut stages = Supervisor::new(&self.stop);
         let token = stages.token();

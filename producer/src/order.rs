@@ -11,12 +11,14 @@ use common::{
     control::{PARTITION, Request, RequestState},
     error::{Error, Kind, Result},
     kafka::{client_config, failed, ledger::Follower},
+    key_text,
     raw::Document,
     topics::Topics,
 };
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::value::RawValue;
 
-use crate::{snapshot::resume_key, source::CLIENT};
+use crate::source::CLIENT;
 
 /// How long the brokers may take to keep the order.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
@@ -53,18 +55,30 @@ fn id() -> String {
 }
 
 fn request(config: &Config, order: &SnapshotOrder) -> Result<Request> {
+    if order.reconcile && config.source.slices.len() > 1 {
+        return Err(refused("--reconcile wants a pipeline with one source"));
+    }
     if !config.filter().carries(&order.ns) {
         return Err(refused(&format!("{} is not carried by this pipeline", order.ns)));
     }
     let mut request = Request::of(order.ns.clone());
+    request.reconcile = order.reconcile;
+    request.filter = order.filter.as_deref().map(filter).transpose()?;
     for key in &order.keys {
         let mut bytes = Vec::new();
         let wrong = || refused("--key has to be Extended JSON with an _id");
         codec::decode::document(key.as_bytes(), &mut bytes).map_err(|_| wrong())?;
         let key = Document::new(&bytes).map_err(|_| wrong())?;
-        request.keys.push(resume_key::text(key).map_err(|_| wrong())?);
+        request.keys.push(key_text::text(key).map_err(|_| wrong())?);
     }
     Ok(request)
+}
+
+/// The filter as it was written, once it is known to be one document.
+fn filter(text: &str) -> Result<Box<RawValue>> {
+    let wrong = || refused("--filter has to be a document of Extended JSON");
+    codec::decode::document(text.as_bytes(), &mut Vec::new()).map_err(|_| wrong())?;
+    RawValue::from_string(text.to_owned()).map_err(|_| wrong())
 }
 
 fn write(config: &Config, control: &str, key: &str, request: &Request) -> Result<()> {
@@ -95,6 +109,14 @@ fn follow(config: &Config, control: &str, key: &str, tell: &impl Fn(String)) -> 
         match request.state {
             RequestState::Asked => {}
             RequestState::Copying => tell(format!("{} documents", request.documents)),
+            RequestState::Sweeping => tell(format!(
+                "{} documents, {} removed; workers look through the target",
+                request.documents, request.removed
+            )),
+            RequestState::Done if request.reconcile => {
+                tell(format!("done: {} documents, {} removed", request.documents, request.removed));
+                return Ok(());
+            }
             RequestState::Done => {
                 tell(format!("done: {} documents", request.documents));
                 return Ok(());

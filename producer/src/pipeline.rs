@@ -96,6 +96,7 @@ async fn read_a_chunk(config: &Config, source: &Source) -> Result<()> {
         db: first.ns.db,
         uuid: first.uuid,
         range: Range::Behind(None),
+        filter: None,
         most_bytes: 1,
     };
     let is_transactional = source.server.version < Version::new(5, 0, 0);
@@ -117,10 +118,9 @@ async fn reach_kafka(config: &Config, context: &Context) -> Result<()> {
     .await
 }
 
-/// One of the pipeline's own topics, compacted: small, and read whole at every start.
+/// One of the pipeline's own topics, compacted, in segments that soon can be: small, and read whole at every start.
 fn ledger(kafka: &Kafka, name: String, partitions: u16) -> Wanted {
-    let config: BTreeMap<_, _> = [("cleanup.policy", "compact"), ("segment.ms", "3600000")]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into();
+    let config = [("cleanup.policy", "compact"), ("segment.ms", "3600000"), ("segment.bytes", "67108864")];
+    let config: BTreeMap<_, _> = config.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     Wanted { name, partitions, replication_factor: kafka.replication_factor, config }
 }

@@ -119,6 +119,23 @@ impl Routes {
         self.known.get(db)?.get(coll)
     }
 
+    /// Whether a namespace is carried and has had events.
+    #[must_use]
+    pub fn knows(&self, ns: &Namespace) -> bool {
+        matches!(self.get(&ns.db, &ns.coll), Some(Decision::Carried(_)))
+    }
+
+    /// Every such namespace.
+    #[must_use]
+    pub fn known(&self) -> Vec<Namespace> {
+        let decisions = self.known.values().flat_map(HashMap::values);
+        let carried = decisions.filter_map(|decision| match decision {
+            Decision::Carried(route) => Some(route.topic.ns.clone()),
+            Decision::Foreign => None,
+        });
+        carried.collect()
+    }
+
     /// Decides about a namespace not seen before; a carried one gets its topic. Returns the topic if it is new to the
     /// position.
     ///

@@ -6,7 +6,7 @@ use bson::{RawDocumentBuf, doc};
 use common::{
     cluster_time::ClusterTime,
     codec,
-    config::types::Start,
+    config::types::{HistoryLost, Start},
     error::{Error, Kind, Result},
     position::{Gap, Position, SnapshotState},
     raw,
@@ -65,20 +65,29 @@ pub async fn decide(state: &State, start: &Start, source: &Source) -> Result<Beg
     Ok(Beginning { origin, position, is_first: true, gap: None })
 }
 
-/// Goes on from now, because the source no longer holds what followed the position.
+/// Goes on from now, because the source no longer holds what followed the position. Where everything is copied again, that is a
+/// history of its own: an epoch.
 ///
 /// # Errors
 /// Transient when the source does not answer.
-pub async fn after_loss(state: &State, lost: &Position, source: &Source) -> Result<Beginning> {
+pub async fn after_loss(
+    state: &State,
+    lost: &Position,
+    policy: HistoryLost,
+    source: &Source,
+) -> Result<Beginning> {
     let now = source.cluster_time().await?;
-    // A namespace that is seen for the first time from here on may have been made in the gap.
-    let position =
-        Position { cluster_time: now, token: None, listed: None, transaction: None, ..lost.clone() };
+    let position = if policy == HistoryLost::Resnapshot {
+        Position { epoch: lost.epoch + 1, ..Position::before_the_first(now, SnapshotState::Wanted) }
+    } else {
+        // A namespace that is seen for the first time from here on may have been made in the gap.
+        Position { cluster_time: now, token: None, listed: None, transaction: None, ..lost.clone() }
+    };
     let recorded = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let gap = Gap {
         from: lost.cluster_time,
         to: now,
-        policy: "reset".to_owned(),
+        policy: policy.name().to_owned(),
         namespaces: state.topics.iter().map(|topic| topic.ns.clone()).collect(),
         recorded,
     };

@@ -123,7 +123,6 @@ async fn what_cannot_be_copied_is_refused_with_its_reason() {
     for (number, (request, reason)) in [
         (json!({"ns": "some.where"}), "not carried"),
         (json!({"ns": gone}), "gone"),
-        (json!({"ns": users, "reconcile": true}), "not supported"),
         (json!({"ns": users, "keys": [7]}), "key"),
     ]
     .into_iter()

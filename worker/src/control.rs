@@ -28,6 +28,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     producer::{FutureProducer, FutureRecord},
 };
+use serde::Serialize;
 use tokio::{sync::watch, time::timeout};
 
 use crate::checkpoint::Repair;
@@ -146,6 +147,19 @@ impl Control {
             .await
             .map(drop)
             .map_err(|error| kafka::failed("a repair could not be asked for", error))
+    }
+
+    /// Writes a record and waits until it is durable.
+    ///
+    /// # Errors
+    /// Transient when Kafka does not take it.
+    pub(crate) async fn say(&self, key: &str, value: &impl Serialize) -> Result<()> {
+        let value = serde_json::to_string(value)
+            .map_err(|error| Error::caused(Kind::Invariant, "a control record does not encode", error))?;
+        let record =
+            FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(&value);
+        let sent = self.asks()?.send(record, REQUEST_TIMEOUT).await;
+        sent.map(drop).map_err(|(error, _)| kafka::failed("a control record could not be written", error))
     }
 
     fn looks(&self) -> Result<Arc<BaseConsumer<kafka::Context>>> {

@@ -1,7 +1,7 @@
 //! Which topics to read: those that the producer announced on the control topic and the filter lets through, or those that
 //! the configuration names.
 //!
-//! It also follows what the same topic says about copies ([`crate::control`]).
+//! It also follows what the same topic says about copies ([`crate::control`]) and sweeps ([`crate::sweep`]).
 //!
 //! Owns the list; it must not subscribe by itself. Topic names are taken as announced, never made or parsed here.
 
@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use common::{
     config::Config,
-    control::{COPIED_PREFIX, PARTITION},
+    control::{COPIED_PREFIX, PARTITION, SNAPSHOT_PREFIX},
     error::{Error, Kind, Result},
     kafka::{admin::Admin, ledger::Follower},
     namespace::Filter,
@@ -20,7 +20,7 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{control::Control, targets::Targets};
+use crate::{control::Control, sweep::Wanted, targets::Targets};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -39,6 +39,8 @@ pub struct Discovery {
     pub condition: Condition,
     /// What else the control topic says.
     pub control: Control,
+    /// What it says about sweeps.
+    pub sweeps: Wanted,
     /// Called after the list has changed.
     pub wake: Box<dyn Fn() + Send>,
 }
@@ -98,6 +100,9 @@ impl Discovery {
                 Some((key, value)) if key.starts_with(COPIED_PREFIX) => {
                     self.control.note(&key, value.as_deref())?;
                 }
+                Some((key, value)) if key.starts_with(SNAPSHOT_PREFIX) => {
+                    self.sweeps.note(&key, value.as_deref());
+                }
                 _ => {}
             }
             self.control.reached(follower.position);
@@ -115,6 +120,7 @@ impl Discovery {
             return Ok(());
         }
         targets.of(&topic.ns)?;
+        self.sweeps.topic(&topic.ns, &topic.topic);
         if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {
             tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
             (self.wake)();

@@ -11,7 +11,6 @@ pub mod control;
 pub mod dead_letter;
 pub mod decode;
 pub mod discover;
-pub mod identity;
 pub mod memory;
 pub mod path;
 pub mod pipeline;
@@ -21,5 +20,8 @@ pub mod seek;
 pub mod sequence;
 pub mod shape;
 pub mod sink;
+pub mod sweep;
 mod target;
 pub mod targets;
+
+pub use common::identity;

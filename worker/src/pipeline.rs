@@ -4,6 +4,7 @@
 //!   discover ──topics──▸ read ──records──▸ apply ──statements──▸ target
 //!                         ▲                  │ └───refused────▸ dead letters
 //!                         └──────heads───────┘
+//!   sweep: lists the target for snapshots that reconcile
 //! ```
 
 use std::{
@@ -28,7 +29,7 @@ use crate::{
     apply::Applier,
     batch::{Batches, Exact},
     consume::{
-        self, Authority, Shared, Surroundings,
+        self, Authority, Group, Shared, Surroundings,
         intake::{Limit, Room},
     },
     control::Control,
@@ -37,7 +38,8 @@ use crate::{
     memory::Budget,
     plan::Limits,
     shape::Rules,
-    sink::Sink,
+    sink::{Deployment, Sink},
+    sweep::{Sweeper, Wanted},
     target::{self, Reached},
 };
 
@@ -99,7 +101,10 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     });
     let (found, topics_found) = watch::channel(BTreeSet::new());
     let mut stages = context.supervisor();
-    discover(&mut stages, config, context, &shared, found, (topics.clone(), admin, control.clone()));
+    let sweeps = Wanted::default();
+    let around = (topics.clone(), admin, control.clone(), sweeps.clone());
+    discover(&mut stages, config, context, &shared, found, around);
+    sweep(&mut stages, config, &shared, (target.deployment.clone(), control.clone(), sweeps));
     read(&mut stages, config, context, &shared, (topics_found, authority));
     apply(&mut stages, config, context, &shared, (target, &topics, control))?;
     stages.join().await
@@ -134,7 +139,7 @@ fn discover(
     context: &Context,
     shared: &Arc<Shared>,
     found: watch::Sender<BTreeSet<String>>,
-    (topics, admin, control): (Topics, Admin, Control),
+    (topics, admin, control, sweeps): (Topics, Admin, Control, Wanted),
 ) {
     let condition = context.health.condition(TOPICS);
     if !config.worker.topics.is_empty() {
@@ -146,8 +151,20 @@ fn discover(
     stages.spawn_thread("discover", move || {
         let wake = Box::new(move || shared.wake_reader());
         let filter = config.filter();
-        Discovery { topics, filter, found, condition, control, wake }.run(&config, &admin, &token)
+        Discovery { topics, filter, found, condition, control, sweeps, wake }.run(&config, &admin, &token)
     });
+}
+
+/// Looks through the target for what is gone from the source, where that is asked for.
+fn sweep(
+    stages: &mut Supervisor,
+    config: &Config,
+    shared: &Arc<Shared>,
+    (target, control, wanted): (Deployment, Control, Wanted),
+) {
+    let (mapping, group) = (config.mapping(), Arc::new(Group::new(config)));
+    let sweeper = Sweeper { wanted, shared: shared.clone(), control, target, mapping, group };
+    stages.spawn("sweep", sweeper.run(stages.token()));
 }
 
 fn read(

@@ -9,7 +9,6 @@ use common::{
     cli::Seek,
     config::Config,
     error::{Error, Kind, Result},
-    supervision,
 };
 
 use crate::{
@@ -32,7 +31,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let asks = Arc::new(Group::new(config));
-    let members = asked(&asks, |asks| asks.members()).await?;
+    let members = asks.ask(|asks| asks.members()).await?;
     if members > 0 {
         let context = format!("the group {} has {members} members: stop the workers first", group(config));
         return Err(Error::new(Kind::Misconfigured, context));
@@ -42,7 +41,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for topic in topics(&store, seek).await? {
         let name = topic.clone();
-        let ends = asked(&asks, move |asks| asks.ends(&name)).await?;
+        let ends = asks.ask(move |asks| asks.ends(&name)).await?;
         let partitions =
             ends.into_iter().filter(|(number, _)| seek.partition.is_none_or(|only| only == *number));
         let before = lines.len();
@@ -73,13 +72,4 @@ async fn topics(store: &Store<Deployment>, seek: &Seek) -> Result<Vec<String>> {
             Ok(topics.into_iter().collect())
         }
     }
-}
-
-/// Asks on a thread that may block.
-async fn asked<R: Send + 'static>(
-    asks: &Arc<Group>,
-    ask: impl FnOnce(&Group) -> Result<R> + Send + 'static,
-) -> Result<R> {
-    let asks = asks.clone();
-    supervision::blocking(move || ask(&asks)).await
 }

@@ -172,6 +172,11 @@ fn several_sources_have_names_and_connection_strings_of_their_own() {
     let shown: Vec<_> = slices.iter().map(|s| (s.name.as_str(), s.partition, s.uri.expose())).collect();
     assert_eq!(shown, [("one", 0, "mongodb://s:1"), ("two", 1, "mongodb://t:1")]);
 
+    let resnapshot = format!("{text}producer.history_lost = 'resnapshot'\n{one}");
+    assert!(beside(&resnapshot).load(Role::Producer).is_ok());
+    let problems = beside(&format!("{resnapshot}{two}")).problems(Role::Producer);
+    assert!(problems[0].starts_with("producer.history_lost: `resnapshot` is for one source"), "{problems:?}");
+
     let wrong = format!("{text}source.uri = 'mongodb://u:1'\n{two}{two}[[source.slices]]\nname = 'three'\n");
     assert_eq!(
         beside(&wrong).problems(Role::Producer),

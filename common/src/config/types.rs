@@ -163,6 +163,18 @@ pub enum Start {
     Token(String),
 }
 
+impl HistoryLost {
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Reset => "reset",
+            Self::Resnapshot => "resnapshot",
+        }
+    }
+}
+
 /// What to do when history of the source is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -173,6 +185,9 @@ pub enum HistoryLost {
     /// Go on from now. What was changed meanwhile is missing at the target; the gap is written to the control topic, counted
     /// and logged.
     Reset,
+    /// Go on from now as `reset` does, copy every namespace again, and delete at the target, document by document, what is gone
+    /// from the source; namespaces that are gone as a whole are emptied. For a pipeline with one source.
+    Resnapshot,
 }
 
 /// The producer's own settings.

@@ -15,6 +15,8 @@ pub mod code {
     pub const NAMESPACE_NOT_FOUND: i32 = 26;
     /// `InvalidResumeToken`.
     pub const INVALID_RESUME_TOKEN: i32 = 260;
+    /// `MaxTimeMSExpired`.
+    pub const MAX_TIME_EXPIRED: i32 = 50;
     /// `CappedPositionLost`.
     pub const CAPPED_POSITION_LOST: i32 = 136;
     /// `QueryPlanKilled`: a read lost its collection.

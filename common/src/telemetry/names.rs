@@ -76,6 +76,8 @@ metrics! {
     Counter Count PRODUCER_SNAPSHOT_REREADS = "oplogue_producer_snapshot_rereads_total" ["reason"];
     /// Documents that workers asked for anew; outcome `found`, `gone` or `refused`.
     Counter Count PRODUCER_REPAIRS = "oplogue_producer_repairs_total" ["outcome"];
+    /// Documents of the target that were looked for at the source; outcome `there` or `gone` (deleted).
+    Counter Count PRODUCER_SWEPT = "oplogue_producer_swept_total" ["outcome"];
     /// Collections that the snapshot has still to finish.
     Gauge Count PRODUCER_SNAPSHOT_COLLECTIONS = "oplogue_producer_snapshot_pending_collections" [""];
     /// Estimated bytes of the collections to copy.

@@ -147,6 +147,11 @@ impl Encoder {
         Ok(())
     }
 
+    /// Takes a collection's progress out of the position.
+    pub fn forget(&mut self, copy: &CollectionCopy) {
+        self.positions.push(Entry { key: copy.key(), value: None });
+    }
+
     /// Adds a topic to the position and announces it to the workers.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
+    key_text,
     namespace::Namespace,
     position::{CollectionCopy, SnapshotState},
     telemetry::names,
@@ -10,9 +11,10 @@ use common::{
 
 use super::{
     Pump,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    reads::{Answer, Asker, Wanted, reread},
+    rounds::At,
 };
-use crate::snapshot::{Chunk, Outcome, Progress, Query, Range, catalog, resume_key};
+use crate::snapshot::{Chunk, Outcome, Progress, Query, Range, catalog};
 
 /// A snapshot under way.
 pub(super) struct Copying {
@@ -34,8 +36,12 @@ impl Pump {
         let collections = catalog::list(&self.source.client, self.routes.filter()).await?;
         if self.encoder.position().snapshot == SnapshotState::Wanted {
             let copies: Vec<_> = collections.into_iter().map(|c| catalog::copy(c.ns, c.uuid)).collect();
+            self.forget_others(&copies);
             for copy in &copies {
                 self.encoder.copy(copy)?;
+            }
+            if self.encoder.position().epoch > 0 {
+                self.sweep_all()?;
             }
             let listed = self.source.cluster_time().await?;
             let position = self.encoder.position_mut();
@@ -47,6 +53,14 @@ impl Pump {
         }
         self.estimate().await?;
         self.end_snapshot().await
+    }
+
+    /// Copies of an earlier epoch whose collections are gone.
+    fn forget_others(&mut self, listed: &[CollectionCopy]) {
+        let before = self.copying.as_ref().map_or(&[][..], |copying| copying.progress.copies());
+        for copy in before.iter().filter(|copy| listed.iter().all(|found| found.uuid != copy.uuid)) {
+            self.encoder.forget(copy);
+        }
     }
 
     async fn estimate(&mut self) -> Result<()> {
@@ -65,7 +79,7 @@ impl Pump {
         let Some(copying) = &self.copying else { return Ok(Vec::new()) };
         let chunk = |index| {
             let copy = copying.progress.copy(index);
-            let after = copy.after.as_ref().map(|after| resume_key::parse(after.get())).transpose()?;
+            let after = copy.after.as_ref().map(|after| key_text::parse(after.get())).transpose()?;
             let query = self.query(&copy.ns, parse_uuid(&copy.uuid)?, Range::Behind(after));
             Ok((Asker::Copy(index), Wanted::Chunk(query)))
         };
@@ -75,7 +89,7 @@ impl Pump {
     /// A read of one collection, of a round's usual size.
     pub(super) fn query(&self, ns: &Namespace, uuid: [u8; 16], range: Range) -> Query {
         let (client, most_bytes) = (self.source.client.clone(), self.rounds.chunk_bytes);
-        Query { client, db: ns.db.clone(), uuid, range, most_bytes }
+        Query { client, db: ns.db.clone(), uuid, range, filter: None, most_bytes }
     }
 
     pub(super) async fn copy_read(&mut self, index: usize, answer: Answer, at: &At<'_>) -> Result<()> {
@@ -93,15 +107,13 @@ impl Pump {
                 self.encoder.snapshot(document, time, &route)?;
                 copy.documents += 1;
                 if self.encoder.bytes() >= self.most_bytes {
-                    copy.after = Some(resume_key::text(document)?);
+                    copy.after = Some(key_text::text(document)?);
                     self.encoder.copy(&copy)?;
                     self.flush().await?;
                 }
             }
         }
-        if let Some(last) = chunk.documents()?.last() {
-            copy.after = Some(resume_key::text(*last)?);
-        }
+        copy.after = chunk.after()?.or(copy.after);
         copy.done = chunk.is_last;
         metrics::counter!(names::PRODUCER_SNAPSHOT_CHUNKS).increment(1);
         self.keep(index, copy)

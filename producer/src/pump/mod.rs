@@ -5,17 +5,21 @@
 //! publisher is not published, and the position says so.
 
 mod copying;
+mod made;
 mod naming;
+mod reads;
 mod repairs;
 mod report;
 mod requests;
 mod rounds;
+mod settled;
+mod sweeps;
 
 use std::{sync::Arc, time::Duration};
 
 use common::{
     cluster_time::ClusterTime,
-    config::types::Producer,
+    config::Config,
     error::{Error, Kind, Result},
     event::{ChangeEvent, Names, Operation},
     namespace::Namespace,
@@ -30,6 +34,7 @@ use tokio::{
 
 use self::{
     copying::Copying, naming::Sight, repairs::Repairs, report::Report, requests::Requests, rounds::Rounds,
+    sweeps::Sweeps,
 };
 use crate::{
     capture::{Batch, Fragments, Place},
@@ -39,7 +44,6 @@ use crate::{
     publish::Outlet,
     route::{Decision, Route, Routes},
     sabotage,
-    snapshot::catalog::Sort,
     source::Source,
     weave,
 };
@@ -72,9 +76,12 @@ pub struct Pump {
     routes: Routes,
     /// Name of the slice.
     slice: String,
+    /// Whether no other slice of the pipeline can have events of the same namespaces.
+    is_alone: bool,
     copying: Option<Copying>,
     repairs: Repairs,
     requests: Requests,
+    sweeps: Sweeps,
     rounds: Rounds,
     /// A split event that is not whole yet.
     fragments: Fragments,
@@ -97,8 +104,9 @@ impl Pump {
         routes: Routes,
         copies: Vec<CollectionCopy>,
         ends: Ends,
-        settings: &Producer,
+        config: &Config,
     ) -> Self {
+        let settings = &config.producer;
         let budget = Budget::of(settings);
         let is_copying = encoder.position().snapshot != SnapshotState::Ended;
         Self {
@@ -107,9 +115,11 @@ impl Pump {
             encoder,
             routes,
             slice: slice.to_owned(),
+            is_alone: config.source.slices.len() <= 1,
             copying: is_copying.then(|| Copying::new(copies)),
             repairs: Repairs::default(),
             requests: Requests::default(),
+            sweeps: Sweeps::default(),
             fragments: Fragments::default(),
             ends,
             most_bytes: budget.transaction,
@@ -154,6 +164,8 @@ impl Pump {
             (Some(Asked::Repair), Some(value)) => self.repair_asked(key, &value),
             (Some(Asked::Repair), None) => self.repairs.remove(&key),
             (Some(Asked::Snapshot), value) => self.snapshot_asked(key, value.as_deref()),
+            (Some(Asked::Sweep), Some(value)) => self.sweep_listed(key, &value),
+            (Some(Asked::Sweep), None) => {}
             (None, _) => {}
         }
         self.set_pace();
@@ -233,6 +245,7 @@ impl Pump {
             );
             return Ok(());
         };
+        self.rounds.saw(db, coll);
         self.follow_names(event).await?;
         let is_create = event.operation == Operation::Create;
         if is_create && !self.may_be_made(event, db, coll)? {
@@ -243,23 +256,6 @@ impl Pump {
             Some(route) => self.encoder.event(event, &route),
             None => Ok(()),
         }
-    }
-
-    /// Whether a collection that comes into being is to be carried; a view is not.
-    ///
-    /// # Errors
-    /// [`Kind::Misconfigured`] for one of a kind that cannot be carried.
-    fn may_be_made(&self, event: &ChangeEvent<'_>, db: &str, coll: &str) -> Result<bool> {
-        let ns = Namespace::new(db, coll);
-        if !self.routes.filter().carries(&ns) {
-            return Ok(false);
-        }
-        let kind = kind_of(event.bytes)?;
-        if kind == Sort::View {
-            tracing::info!(%ns, "a view is not carried: it holds no documents");
-        }
-        kind.check(&ns)?;
-        Ok(kind == Sort::Plain)
     }
 
     /// Moves the position behind an event, when there was one.
@@ -293,27 +289,6 @@ impl Pump {
         self.flushed = Instant::now();
         self.ends.publisher.send(encoded).await
     }
-}
-
-/// A time series collection is told of as a view on its buckets.
-fn view_on(option: &raw::Element<'_>) -> Result<Sort> {
-    let of = option.as_str().map_err(unreadable)?.unwrap_or_default();
-    Ok(if of.starts_with("system.buckets.") { Sort::TimeSeries } else { Sort::View })
-}
-
-/// What sort of collection a `create` event makes, as its `operationDescription` says.
-fn kind_of(event: Document<'_>) -> Result<Sort> {
-    let description = event.get("operationDescription").map_err(unreadable)?;
-    for option in description.and_then(|e| e.as_document()).unwrap_or(Document::EMPTY).elements() {
-        let option = option.map_err(unreadable)?;
-        match option.name {
-            b"viewOn" => return view_on(&option),
-            b"timeseries" => return Ok(Sort::TimeSeries),
-            b"capped" if option.as_bool() == Some(true) => return Ok(Sort::Capped),
-            _ => {}
-        }
-    }
-    Ok(Sort::Plain)
 }
 
 fn unreadable(error: raw::Error) -> Error {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use common::{
     control::Repair,
     error::{Error, Kind, Result},
+    key_text,
     namespace::Namespace,
     raw::Document,
     telemetry::names,
@@ -17,17 +18,20 @@ use common::{
 
 use super::{
     Pump,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    reads::{Answer, Asker, Wanted, reread},
+    rounds::At,
 };
 use crate::snapshot::{
     Range, catalog,
-    catalog::Sort,
+    catalog::{Collection, Sort},
     keys::{Found, Looked},
-    resume_key,
 };
 
 /// Documents of one namespace that a round reads at most.
 const KEYS_PER_ROUND: usize = 500;
+
+/// Why nothing can be read of a namespace that names no collection.
+pub(super) const GONE: &str = "the collection is gone";
 
 /// Requests of one namespace, each with its key.
 type Asked = Vec<(String, Vec<u8>)>;
@@ -70,7 +74,7 @@ impl Pump {
     pub(super) fn repair_asked(&mut self, request: String, value: &[u8]) {
         let repair = serde_json::from_slice::<Repair>(value).map_err(|error| error.to_string());
         let key = repair.and_then(|repair| {
-            let key = resume_key::parse(repair.key.get()).map_err(|error| error.to_string())?;
+            let key = key_text::parse(repair.key.get()).map_err(|error| error.to_string())?;
             Ok((repair.ns, key))
         });
         match key {
@@ -84,7 +88,7 @@ impl Pump {
         let mut wanted = Vec::new();
         for (ns, requests) in self.repairs.next(self.rounds.parallel) {
             let uuid = match self.collection_to_read(&ns).await? {
-                Ok(uuid) => uuid,
+                Ok(collection) => collection.uuid,
                 Err(why) => {
                     requests.into_iter().for_each(|(request, _)| self.turn_down(request, why));
                     continue;
@@ -101,15 +105,15 @@ impl Pump {
     pub(super) async fn collection_to_read(
         &self,
         ns: &Namespace,
-    ) -> Result<std::result::Result<[u8; 16], &'static str>> {
+    ) -> Result<std::result::Result<Collection, &'static str>> {
         if !self.routes.filter().carries(ns) {
             return Ok(Err("the namespace is not carried"));
         }
         let found = catalog::by_name(&self.source.client, ns).await?;
         Ok(match found {
-            Some(found) if found.kind == Sort::Plain => Ok(found.uuid),
+            Some(found) if found.kind == Sort::Plain => Ok(found),
             Some(_) => Err("the namespace is no plain collection"),
-            None => Err("the collection is gone"),
+            None => Err(GONE),
         })
     }
 

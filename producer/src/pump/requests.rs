@@ -7,18 +7,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
-    control::{Request, RequestState},
-    error::Result,
+    codec,
+    control::{Request, RequestState, Sweep},
+    error::{Error, Kind, Result},
+    key_text,
 };
 
 use super::{
     Pump,
-    rounds::{Answer, Asker, At, Wanted, reread},
+    reads::{Answer, Asker, Wanted, reread},
+    repairs::GONE,
+    rounds::At,
+    sweeps::COLLATED,
 };
 use crate::snapshot::{
-    Chunk, Outcome, Range, catalog,
+    Chunk, Outcome, Query, Range, catalog,
     keys::{Found, Looked},
-    resume_key,
 };
 
 /// Single documents that a round reads at most.
@@ -36,28 +40,39 @@ impl Requests {
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
+
+    pub(super) fn remove(&mut self, key: &str) {
+        self.open.remove(key);
+    }
 }
 
 impl Pump {
     /// Takes up a request as the control topic has it, or drops one that was withdrawn.
     pub(super) fn snapshot_asked(&mut self, key: String, value: Option<&[u8]>) {
-        let Some(value) = value else {
-            if self.requests.open.remove(&key).is_some() {
-                tracing::info!(key, "a snapshot was withdrawn");
-            }
-            return;
-        };
-        if self.requests.open.contains_key(&key) || self.requests.ended.contains(&key) {
+        let Some(value) = value else { return self.withdrawn(&key) };
+        let Requests { open, ended } = &self.requests;
+        if open.contains_key(&key) || ended.contains(&key) || self.sweeps.has(&key) {
             return;
         }
         match serde_json::from_slice::<Request>(value) {
             Ok(request) if request.has_ended() => {}
+            Ok(request) if request.state == RequestState::Sweeping => self.sweeps.add(key, request),
             Ok(request) => {
                 tracing::info!(key, ns = %request.ns, documents = request.documents, "a snapshot was asked for");
                 self.requests.open.insert(key, request);
             }
             Err(error) => tracing::warn!(key, %error, "a request for a snapshot cannot be understood"),
         }
+    }
+
+    fn withdrawn(&mut self, key: &str) {
+        let was_copying = self.requests.open.remove(key).is_some();
+        if self.sweeps.remove(key) {
+            self.encoder.withdraw(Sweep::key(key));
+        } else if !was_copying {
+            return;
+        }
+        tracing::info!(key, "a snapshot was withdrawn");
     }
 
     /// One read each for the first requests.
@@ -71,6 +86,9 @@ impl Pump {
                     self.requests.open.entry(key.clone()).and_modify(|request| request.uuid = Some(uuid));
                     wanted.push((Asker::Request(key), read));
                 }
+                Err(GONE) if request.reconcile && self.routes.knows(&request.ns) => {
+                    self.begin_sweep(key, request)?;
+                }
                 Err(why) => self.refuse(key, request, why)?,
             }
         }
@@ -82,24 +100,42 @@ impl Pump {
         &self,
         request: &Request,
     ) -> Result<std::result::Result<(String, Wanted), &'static str>> {
-        if request.reconcile || request.filter.is_some() {
-            return Ok(Err("reconciling and filtered snapshots are not supported yet"));
+        if let Some(why) = self.contradiction(request) {
+            return Ok(Err(why));
         }
         let uuid = match self.collection_to_read(&request.ns).await? {
-            Ok(uuid) => uuid,
+            Ok(found) if request.reconcile && !found.has_simple_collation => return Ok(Err(COLLATED)),
+            Ok(found) => found.uuid,
             Err(why) => return Ok(Err(why)),
         };
         let text = catalog::uuid_text(uuid);
         if request.uuid.as_ref().is_some_and(|before| *before != text) {
             return Ok(Err("the collection was dropped or renamed meanwhile"));
         }
-        let after = request.after.as_ref().map(|after| resume_key::parse(after.get())).transpose();
-        let keys = request.keys.iter().take(KEYS_PER_ROUND).map(|key| resume_key::parse(key.get()));
+        let after = request.after.as_ref().map(|after| key_text::parse(after.get())).transpose();
+        let keys = request.keys.iter().take(KEYS_PER_ROUND).map(|key| key_text::parse(key.get()));
         let (Ok(after), Ok(keys)) = (after, keys.collect::<Result<Vec<_>>>()) else {
             return Ok(Err("a key cannot be understood"));
         };
-        let query = self.query(&request.ns, uuid, Range::Behind(after));
+        let Ok(filter) = request.filter.as_ref().map(|filter| filter_of(filter.get())).transpose() else {
+            return Ok(Err("the filter is no document of Extended JSON"));
+        };
+        let query = Query { filter, ..self.query(&request.ns, uuid, Range::Behind(after)) };
         Ok(Ok((text, if keys.is_empty() { Wanted::Chunk(query) } else { Wanted::Keys(query, keys) })))
+    }
+
+    /// Why nobody can do what is asked for.
+    fn contradiction(&self, request: &Request) -> Option<&'static str> {
+        match (!request.keys.is_empty(), request.filter.is_some(), request.reconcile) {
+            (true, true, _) => Some("it names documents and has a filter: only one of the two can be"),
+            (true, _, true) | (_, true, true) => {
+                Some("it reconciles only some documents, which does not say what is gone")
+            }
+            (_, _, true) if !self.is_alone => {
+                Some("it reconciles while other slices may carry the same namespace")
+            }
+            _ => None,
+        }
     }
 
     pub(super) async fn request_read(&mut self, key: String, answer: Answer, at: &At<'_>) -> Result<()> {
@@ -108,6 +144,7 @@ impl Pump {
             Answer::Chunk(Outcome::Read(chunk)) if at.is_settled(&request.ns) => {
                 self.request_chunk(key, request, &chunk, at).await
             }
+            Answer::Chunk(Outcome::Refused(why)) => self.refuse(key, request, &why),
             Answer::Keys(Looked::Read(found)) if at.is_settled(&request.ns) => {
                 self.request_keys(key, request, &found, at).await
             }
@@ -131,18 +168,21 @@ impl Pump {
             self.encoder.snapshot(*document, at.time, &route)?;
             request.documents += 1;
             if self.encoder.bytes() >= self.most_bytes {
-                request.after = Some(resume_key::text(*document)?);
+                request.after = Some(key_text::text(*document)?);
                 self.progress(&key, &mut request)?;
                 self.flush().await?;
             }
         }
-        if let Some(last) = documents.last() {
-            request.after = Some(resume_key::text(*last)?);
-        }
+        request.after = chunk.after()?.or(request.after);
         if !chunk.is_last {
             return self.progress(&key, &mut request);
         }
-        self.complete(&request.ns.clone())?;
+        if request.filter.is_none() {
+            self.complete(&request.ns)?;
+        }
+        if request.reconcile {
+            return self.begin_sweep(key, request);
+        }
         self.end_request(key, request, RequestState::Done)
     }
 
@@ -181,7 +221,12 @@ impl Pump {
         self.end_request(key, request, RequestState::Refused)
     }
 
-    fn end_request(&mut self, key: String, mut request: Request, state: RequestState) -> Result<()> {
+    pub(super) fn end_request(
+        &mut self,
+        key: String,
+        mut request: Request,
+        state: RequestState,
+    ) -> Result<()> {
         request.state = state;
         if state == RequestState::Done {
             tracing::info!(key, ns = %request.ns, documents = request.documents, "the snapshot that was asked for is complete");
@@ -191,4 +236,12 @@ impl Pump {
         self.requests.ended.insert(key);
         Ok(())
     }
+}
+
+/// A filter as the source takes it.
+fn filter_of(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    codec::decode::document(text.as_bytes(), &mut bytes)
+        .map_err(|error| Error::caused(Kind::Misconfigured, "a filter cannot be understood", error))?;
+    Ok(bytes)
 }

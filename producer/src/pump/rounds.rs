@@ -5,8 +5,9 @@
 //! first does it wait. What could not be read is asked for again in a later round, at a later Tc: nothing of it has been
 //! published.
 //!
-//! Three parties ask: the first snapshot (`copying`), workers that miss a document (`repairs`), operators (`requests`). They
-//! share the round, and so its bytes: as many reads as `producer.snapshot.parallel` allows, one more for the snapshot.
+//! Four parties ask: the first snapshot (`copying`), workers that miss a document (`repairs`), operators (`requests`), workers that
+//! look through the target (`sweeps`). They share the round, and so its bytes: as many reads as `producer.snapshot.parallel`
+//! allows, one more for the snapshot and one for a sweep.
 
 use common::{
     cluster_time::ClusterTime,
@@ -15,13 +16,16 @@ use common::{
     mongo::Version,
     namespace::Namespace,
     retry::Backoff,
-    telemetry::names,
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use super::Pump;
+use super::{
+    Pump,
+    reads::{self, Answer, Asker, Wanted, reread},
+    settled::Names,
+};
 use crate::{
-    snapshot::{self, Outcome, Query, keys, keys::Looked},
+    snapshot::{Outcome, keys::Looked, presence::Presence},
     source::Source,
 };
 
@@ -45,47 +49,21 @@ pub(super) struct Rounds {
 struct Round {
     time: ClusterTime,
     reads: JoinSet<(Asker, Result<Answer>)>,
-    /// Namespaces that were dropped or renamed since the round began: a name that was looked up may mean another collection.
-    touched: Vec<Namespace>,
-}
-
-/// Who asked for a read.
-pub(super) enum Asker {
-    /// The first snapshot: one of its copies, by index.
-    Copy(usize),
-    /// Workers: documents of one namespace, by the keys of their requests.
-    Repairs(Namespace, Vec<String>),
-    /// An operator, by the key of the request.
-    Request(String),
-}
-
-/// What is read.
-pub(super) enum Wanted {
-    /// Documents in `_id` order.
-    Chunk(Query),
-    /// Single documents, by raw BSON `{_id: …}`.
-    Keys(Query, Vec<Vec<u8>>),
-}
-
-/// What came of it.
-pub(super) enum Answer {
-    /// Of a chunk.
-    Chunk(Outcome),
-    /// Of single documents.
-    Keys(Looked),
+    /// What is known of names that were looked up before.
+    names: Names,
 }
 
 /// What was read at `time`, as far as it can be used.
 pub(super) struct At<'a> {
     /// Cluster time of the round.
     pub(super) time: ClusterTime,
-    touched: &'a [Namespace],
+    names: &'a Names,
 }
 
 impl At<'_> {
     /// Whether `ns` has named the same collection since before the round's reads.
     pub(super) fn is_settled(&self, ns: &Namespace) -> bool {
-        !self.touched.contains(ns)
+        self.names.is_settled(ns)
     }
 }
 
@@ -110,7 +88,14 @@ impl Rounds {
     /// Notes that `ns` was dropped or renamed.
     pub(super) fn touch(&mut self, ns: Namespace) {
         if let Some(round) = &mut self.open {
-            round.touched.push(ns);
+            round.names.touch(ns);
+        }
+    }
+
+    /// Notes an event about a namespace.
+    pub(super) fn saw(&mut self, db: &str, coll: &str) {
+        if let Some(round) = &mut self.open {
+            round.names.saw(db, coll);
         }
     }
 
@@ -119,12 +104,15 @@ impl Rounds {
     }
 
     fn begin(&mut self, time: ClusterTime, wanted: Vec<(Asker, Wanted)>) {
-        let mut reads = JoinSet::new();
+        let (mut reads, mut absent) = (JoinSet::new(), Vec::new());
         let is_transactional = self.is_transactional;
         for (asker, wanted) in wanted {
-            reads.spawn(async move { (asker, read(wanted, time, is_transactional).await) });
+            if let Wanted::Nothing(ns, _) = &wanted {
+                absent.push(ns.clone());
+            }
+            reads.spawn(async move { (asker, reads::read(wanted, time, is_transactional).await) });
         }
-        self.open = Some(Round { time, reads, touched: Vec::new() });
+        self.open = Some(Round { time, reads, names: Names::without(absent) });
     }
 
     /// Puts the next round off after a failure, longer each time.
@@ -137,13 +125,6 @@ impl Rounds {
         let wait = self.backoff.next().unwrap_or_default();
         tracing::warn!(reason = error.chain(), ?wait, "a chunk could not be read and is read again");
         self.not_before = Some(Instant::now() + wait);
-    }
-}
-
-async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bool) -> Result<Answer> {
-    match wanted {
-        Wanted::Chunk(query) => snapshot::read(&query, time, is_transactional).await.map(Answer::Chunk),
-        Wanted::Keys(query, keys) => keys::look(query, keys, time, is_transactional).await.map(Answer::Keys),
     }
 }
 
@@ -175,13 +156,17 @@ impl Pump {
     async fn wanted(&mut self) -> Result<Vec<(Asker, Wanted)>> {
         let mut wanted = self.wanted_repairs().await?;
         wanted.extend(self.wanted_requests(self.rounds.parallel.saturating_sub(wanted.len())).await?);
+        wanted.extend(self.wanted_sweep().await?);
         wanted.extend(self.wanted_copies(self.rounds.parallel.saturating_sub(wanted.len()).max(1))?);
         Ok(wanted)
     }
 
     /// The stream is asked for news more often while something waits for it to advance.
     pub(super) fn set_pace(&mut self) {
-        let is_waiting = self.copying.is_some() || !self.repairs.is_empty() || !self.requests.is_empty();
+        let is_waiting = self.copying.is_some()
+            || !self.repairs.is_empty()
+            || !self.requests.is_empty()
+            || self.sweeps.are_waiting();
         self.ends
             .is_copying
             .send_if_modified(|is_copying| std::mem::replace(is_copying, is_waiting) != is_waiting);
@@ -189,14 +174,18 @@ impl Pump {
 
     /// Puts what the round has read into the log, here, and ends the round.
     pub(super) async fn weave_in(&mut self) -> Result<()> {
-        let Some(Round { time, mut reads, touched }) = self.rounds.open.take() else { return Ok(()) };
-        let at = At { time, touched: &touched };
+        let Some(Round { time, mut reads, names }) = self.rounds.open.take() else { return Ok(()) };
+        let at = At { time, names: &names };
         let mut failure = None;
         while let Some(read) = reads.join_next().await {
             let (asker, answer) =
                 read.map_err(|error| Error::caused(Kind::Invariant, "reading a chunk panicked", error))?;
             match answer {
-                Ok(Answer::Chunk(Outcome::TooOld) | Answer::Keys(Looked::TooOld)) => reread("too old"),
+                Ok(
+                    Answer::Chunk(Outcome::TooOld)
+                    | Answer::Keys(Looked::TooOld)
+                    | Answer::Missing(Presence::TooOld),
+                ) => reread("too old"),
                 Ok(answer) => self.answered(asker, answer, &at).await?,
                 Err(error) if error.kind == Kind::Transient => {
                     reread("transient");
@@ -216,11 +205,7 @@ impl Pump {
             Asker::Copy(index) => self.copy_read(index, answer, at).await,
             Asker::Repairs(ns, requests) => self.repairs_read(ns, requests, answer, at).await,
             Asker::Request(key) => self.request_read(key, answer, at).await,
+            Asker::Sweep(key) => self.sweep_read(key, answer, at).await,
         }
     }
-}
-
-/// Counts what has to be read again.
-pub(super) fn reread(reason: &'static str) {
-    metrics::counter!(names::PRODUCER_SNAPSHOT_REREADS, "reason" => reason).increment(1);
 }

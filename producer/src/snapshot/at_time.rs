@@ -28,13 +28,13 @@ pub(super) async fn read(query: &Query, time: ClusterTime) -> Result<Outcome> {
     let mut cursor = match database.run_raw_cursor_command(command).batch_size(BATCH_DOCUMENTS).batch().await
     {
         Ok(cursor) => cursor,
-        Err(error) => return refused(error),
+        Err(error) => return refused(query, error),
     };
     let (mut replies, mut bytes, mut is_last) = (Vec::new(), 0, true);
     while let Some(reply) = cursor.next().await {
         let reply = match reply {
             Ok(reply) => reply,
-            Err(error) => return refused(error),
+            Err(error) => return refused(query, error),
         };
         if !reply::was_read_at(&reply, time)? {
             return Ok(Outcome::Gone);

@@ -2,17 +2,22 @@
 
 use common::{
     error::{Error, Kind, Result},
+    key_text,
     mongo::{self, code},
     raw,
 };
 use mongodb::raw_batch_cursor::RawBatch;
 
-use super::reply;
+use serde_json::value::RawValue;
+
+use super::{filtered, query::Query, reply};
 
 /// Documents of one collection in `_id` order, read at one cluster time.
 #[derive(Debug)]
 pub struct Chunk {
     replies: Vec<RawBatch>,
+    /// The key up to which everything was looked at, where that is behind the last document.
+    end: Option<Vec<u8>>,
     /// Whether the collection held no document behind these.
     pub is_last: bool,
 }
@@ -26,11 +31,34 @@ pub enum Outcome {
     Gone,
     /// The server no longer has that cluster time; ask again at a later one.
     TooOld,
+    /// The source does not take the filter, for this reason.
+    Refused(String),
 }
 
 impl Chunk {
     pub(super) const fn new(replies: Vec<RawBatch>, is_last: bool) -> Self {
-        Self { replies, is_last }
+        Self { replies, end: None, is_last }
+    }
+
+    /// The same as a part of a filtered range up to the key `last`: where everything in the range was read, the next begins
+    /// behind that.
+    pub(super) fn within(mut self, last: Vec<u8>) -> Self {
+        self.end = self.is_last.then_some(last);
+        self.is_last = false;
+        self
+    }
+
+    /// The key behind which the next chunk begins; `None` where this one holds nothing.
+    ///
+    /// # Errors
+    /// As [`Chunk::documents`].
+    pub fn after(&self) -> Result<Option<Box<RawValue>>> {
+        if let Some(end) = &self.end {
+            let end = raw::Document::new(end)
+                .map_err(|error| Error::caused(Kind::Invariant, "a key that was read is malformed", error))?;
+            return key_text::text(end).map(Some);
+        }
+        self.documents()?.last().map(|last| key_text::text(*last)).transpose()
     }
 
     /// Bytes of memory that the replies take.
@@ -62,7 +90,7 @@ impl Chunk {
 }
 
 /// What a refused read means for the chunk.
-pub(super) fn refused(error: mongodb::error::Error) -> Result<Outcome> {
+pub(super) fn refused(query: &Query, error: mongodb::error::Error) -> Result<Outcome> {
     match mongo::code(&error) {
         Some(code::NAMESPACE_NOT_FOUND | code::QUERY_PLAN_KILLED | code::COLLECTION_UUID_MISMATCH) => {
             Ok(Outcome::Gone)
@@ -72,6 +100,11 @@ pub(super) fn refused(error: mongodb::error::Error) -> Result<Outcome> {
             let context = "reading documents is not allowed: grant the source user on admin the roles readAnyDatabase (for \
                            one database, the role read on it) and clusterMonitor (it allows reading by UUID)";
             Err(mongo::failed(context, error))
+        }
+        _ if query.filter.is_some()
+            && let Some(why) = filtered::objection(&error) =>
+        {
+            Ok(Outcome::Refused(why))
         }
         _ => Err(mongo::failed("cannot read a chunk of the snapshot", error)),
     }

@@ -52,7 +52,7 @@ pub async fn look(
                 found.push(Found { key, chunk });
             }
             Outcome::Gone => return Ok(Looked::Gone),
-            Outcome::TooOld => return Ok(Looked::TooOld),
+            Outcome::TooOld | Outcome::Refused(_) => return Ok(Looked::TooOld),
         }
         if bytes >= query.most_bytes {
             break;

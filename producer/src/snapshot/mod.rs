@@ -7,7 +7,9 @@
 mod at_time;
 pub mod catalog;
 mod chunk;
+mod filtered;
 pub mod keys;
+pub mod presence;
 mod progress;
 mod query;
 mod reply;
@@ -26,5 +28,15 @@ pub use query::{Query, Range};
 /// # Errors
 /// Transient when the source does not answer, [`Misconfigured`](common::error::Kind::Misconfigured) when a role is missing.
 pub async fn read(query: &Query, time: ClusterTime, is_transactional: bool) -> Result<Outcome> {
+    match &query.range {
+        Range::Behind(after) if query.filter.is_some() => {
+            filtered::read(query, after.clone(), time, is_transactional).await
+        }
+        _ => read_whole(query, time, is_transactional).await,
+    }
+}
+
+/// One read of the server, or on 4.4 as many as one range takes.
+async fn read_whole(query: &Query, time: ClusterTime, is_transactional: bool) -> Result<Outcome> {
     if is_transactional { transactional::read(query, time).await } else { at_time::read(query, time).await }
 }

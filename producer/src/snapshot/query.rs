@@ -2,7 +2,8 @@
 //!
 //! A read addresses the collection's UUID, never its name. A range begins behind the last `_id` by `$expr` `$gt`, which
 //! compares across all BSON types (`{$gt: …}` alone sees one type bracket). A single key is looked for with the simple
-//! collation, or a collection that compares strings otherwise would answer with another document.
+//! collation, or a collection that compares strings otherwise would answer with another document. An operator's filter stands
+//! beside the bounds, never instead of them.
 
 use common::{
     cluster_time::ClusterTime,
@@ -10,6 +11,8 @@ use common::{
     raw::{self, Kind as Type, Writer},
 };
 use mongodb::Client;
+
+use super::filtered::{LOOKED_AT, MOST_MS};
 
 /// What is to be read.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct Query {
     pub uuid: [u8; 16],
     /// Which of its documents.
     pub range: Range,
+    /// Only those of the range that this finds, raw BSON.
+    pub filter: Option<Vec<u8>>,
     /// Bytes after which the chunk ends.
     pub most_bytes: usize,
 }
@@ -33,19 +38,59 @@ pub enum Range {
     Behind(Option<Vec<u8>>),
     /// The one with this key.
     Key(Vec<u8>),
+    /// The `_id`s of those with one of these keys.
+    Among(Vec<Vec<u8>>),
+    /// Of those behind this key the keys of two: the last that a filtered read looks at, and the one behind it.
+    Edge(Option<Vec<u8>>),
+    /// Those behind one key, up to another.
+    Within {
+        /// The key in front of the first.
+        after: Option<Vec<u8>>,
+        /// The key of the last.
+        last: Vec<u8>,
+        /// The key behind it, for servers that bound a range by that.
+        next: Vec<u8>,
+    },
+}
+
+impl Range {
+    /// The key that the range begins behind.
+    pub(super) const fn after(&self) -> Option<&Vec<u8>> {
+        match self {
+            Self::Behind(after) | Self::Edge(after) | Self::Within { after, .. } => after.as_ref(),
+            Self::Key(_) | Self::Among(_) => None,
+        }
+    }
 }
 
 /// Begins the `find`: collection, filter, and the order or collation that goes with it.
 pub(super) fn begin(query: &Query, command: &mut Writer) -> Result<()> {
     command.begin();
     command.uuid(b"find", &query.uuid);
+    if query.filter.is_some() {
+        command.i32(b"maxTimeMS", MOST_MS);
+    }
     match &query.range {
-        Range::Behind(after) => {
+        Range::Behind(_) | Range::Within { .. } => {
             command.begin_document(b"filter");
-            if let Some(after) = after {
-                behind(after, command)?;
-            }
+            conditions(query, command)?;
             command.end();
+            in_order(command);
+        }
+        Range::Edge(_) => {
+            command.begin_document(b"filter");
+            conditions(query, command)?;
+            command.end();
+            only_ids(command);
+            command.i32(b"skip", LOOKED_AT - 1);
+            command.i32(b"limit", 2);
+            in_order(command);
+        }
+        Range::Among(keys) => {
+            command.begin_document(b"filter");
+            among(keys, command)?;
+            command.end();
+            only_ids(command);
             in_order(command);
         }
         Range::Key(key) => {
@@ -61,6 +106,48 @@ pub(super) fn begin(query: &Query, command: &mut Writer) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// `$and: [<the filter>, {$expr: …}, {$expr: …}]`, as many as there are.
+fn conditions(query: &Query, command: &mut Writer) -> Result<()> {
+    let (after, filter) = (query.range.after(), query.filter.as_ref());
+    let last = if let Range::Within { last, .. } = &query.range { Some(last) } else { None };
+    let bounds = [("$gt", after), ("$lte", last)].into_iter().filter_map(|(op, key)| Some((op, key?)));
+    let bounds: Vec<_> = bounds.collect();
+    if filter.is_none() && bounds.is_empty() {
+        return Ok(());
+    }
+    command.begin_array(b"$and");
+    if let Some(filter) = filter {
+        command.value(Type::Document, b"0", filter);
+    }
+    for (place, (operator, key)) in (usize::from(filter.is_some())..).zip(bounds) {
+        command.begin_document(place.to_string().as_bytes());
+        beside(operator, key, command)?;
+        command.end();
+    }
+    command.end();
+    Ok(())
+}
+
+/// `_id: {$in: [<_id>, …]}`.
+fn among(keys: &[Vec<u8>], filter: &mut Writer) -> Result<()> {
+    filter.begin_document(b"_id");
+    filter.begin_array(b"$in");
+    for (place, key) in keys.iter().enumerate() {
+        let id = id_of(key)?;
+        filter.value(id.kind, place.to_string().as_bytes(), id.value);
+    }
+    filter.end();
+    filter.end();
+    Ok(())
+}
+
+/// Documents come with nothing but their `_id`.
+fn only_ids(command: &mut Writer) {
+    command.begin_document(b"projection");
+    command.i32(b"_id", 1);
+    command.end();
 }
 
 /// Ends a filter; the documents come in `_id` order.
@@ -80,11 +167,11 @@ pub(super) fn at(time: ClusterTime, command: &mut Writer) {
     command.end();
 }
 
-/// `$expr: {$gt: ["$_id", {$literal: <_id>}]}`.
-pub(super) fn behind(after: &[u8], filter: &mut Writer) -> Result<()> {
-    let id = id_of(after)?;
+/// `$expr: {<operator>: ["$_id", {$literal: <_id>}]}`.
+fn beside(operator: &str, key: &[u8], filter: &mut Writer) -> Result<()> {
+    let id = id_of(key)?;
     filter.begin_document(b"$expr");
-    filter.begin_array(b"$gt");
+    filter.begin_array(operator.as_bytes());
     filter.str(b"0", "$_id");
     filter.begin_document(b"1");
     filter.value(id.kind, b"$literal", id.value);
@@ -97,6 +184,16 @@ pub(super) fn behind(after: &[u8], filter: &mut Writer) -> Result<()> {
 /// Whether nothing can lie behind this key.
 pub(super) fn is_max_key(key: &[u8]) -> bool {
     id_of(key).is_ok_and(|id| id.kind == Type::MaxKey)
+}
+
+/// `{_id: …}` of a document.
+pub(super) fn key_of(document: raw::Document<'_>) -> Result<Vec<u8>> {
+    let id = id_of(document.as_bytes())?;
+    let mut key = Writer::new();
+    key.begin();
+    key.element(&id);
+    key.end();
+    Ok(key.into_bytes())
 }
 
 fn id_of(key: &[u8]) -> Result<raw::Element<'_>> {

@@ -26,6 +26,7 @@ use mongodb::{ClientSession, raw_batch_cursor::RawBatch};
 use super::{
     chunk::{Chunk, Outcome, refused},
     query::{self, Query, Range},
+    reply,
 };
 
 /// Documents per chunk at most; the server ends a reply at 16 MB before that.
@@ -34,7 +35,10 @@ const CHUNK_DOCUMENTS: i32 = 4000;
 /// Reads the chunk at `time`.
 pub(super) async fn read(query: &Query, time: ClusterTime) -> Result<Outcome> {
     match &query.range {
-        Range::Key(_) => Ok(one(find(query, command(query, time)?).await?)),
+        Range::Key(_) | Range::Edge(_) | Range::Among(_) => {
+            Ok(one(find(query, command(query, time)?).await?))
+        }
+        Range::Within { .. } => read_within(query, time).await,
         Range::Behind(after) => read_behind(query, after.as_deref(), time).await,
     }
 }
@@ -56,6 +60,16 @@ async fn read_behind(query: &Query, after: Option<&[u8]>, time: ClusterTime) -> 
         return Ok(Outcome::Read(Chunk::new(Vec::new(), true)));
     }
     Ok(one(find(query, greatest(query, time)).await?))
+}
+
+/// Whether a reply was cut short is not said, so only an empty one is the whole of its range.
+async fn read_within(query: &Query, time: ClusterTime) -> Result<Outcome> {
+    let reply = match find(query, command(query, time)?).await? {
+        Ok(reply) => reply,
+        Err(outcome) => return Ok(outcome),
+    };
+    let is_empty = reply::batch(&reply)?.elements().next().is_none();
+    Ok(Outcome::Read(Chunk::new(vec![reply], is_empty)))
 }
 
 /// A reply that nothing follows.
@@ -82,7 +96,7 @@ async fn find(query: &Query, command: Writer) -> Result<std::result::Result<RawB
     end(query, &mut session, number).await;
     match reply {
         Some(Ok(reply)) => Ok(Ok(reply)),
-        Some(Err(error)) => refused(error).map(Err),
+        Some(Err(error)) => refused(query, error).map(Err),
         None => Err(Error::new(Kind::Transient, "the source answered a chunk with nothing")),
     }
 }
@@ -97,8 +111,11 @@ async fn end(query: &Query, session: &mut ClientSession, number: i64) {
 fn command(query: &Query, time: ClusterTime) -> Result<Writer> {
     let mut command = Writer::new();
     query::begin(query, &mut command)?;
-    if let Range::Behind(Some(after)) = &query.range {
+    if let Some(after) = query.range.after() {
         command.value(Type::Document, b"min", after);
+    }
+    if let Range::Within { next, .. } = &query.range {
+        command.value(Type::Document, b"max", next);
     }
     query::at(time, &mut command);
     Ok(command)
@@ -111,6 +128,11 @@ fn greatest(query: &Query, time: ClusterTime) -> Writer {
     command.uuid(b"find", &query.uuid);
     command.begin_document(b"filter");
     command.value(Type::MaxKey, b"_id", &[]);
+    if let Some(filter) = &query.filter {
+        command.begin_array(b"$and");
+        command.value(Type::Document, b"0", filter);
+        command.end();
+    }
     command.end();
     query::in_order(&mut command);
     query::at(time, &mut command);

@@ -12,7 +12,7 @@ from stack.failure import Failure
 
 from chaos import checking, evidence, settling
 from chaos.checking import Checks
-from chaos.configuration import PIPELINE
+from chaos.configuration import PARTITIONS, PIPELINE
 from chaos.faults import schedule
 from chaos.faults.conductor import Conductor
 from chaos.model import Window
@@ -31,6 +31,8 @@ from chaos.world import World
 # Slower than the longest fault: a write whose server is paused ends after that.
 WRITE_MILLIS = 15_000
 AUTHORS_END_SECONDS = 60.0
+# Where documents are large the topic takes small records only, so that values go in parts.
+SMALL_RECORDS = str(256 * 1024)
 # What looks on must find the next server sooner than what is looked at.
 CLIENT: Dict[str, Any] = {"heartbeatFrequencyMS": 1000, "connectTimeoutMS": 3000, "serverSelectionTimeoutMS": 10_000}
 
@@ -73,6 +75,8 @@ class Story:
             if one.is_unique:
                 # In plain mode old values come back with every replay: there nothing may refuse them.
                 self._target[one.db][one.coll].create_index("u", unique=one.is_enforced and not self._is_plain)
+            if one.is_large:
+                self._topics.create(one.name, PARTITIONS, {"max.message.bytes": SMALL_RECORDS})
         self._truth.tail.start()
         self._watcher.tail.start()
         self._workload.seed_documents()

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rdkafka::TopicPartitionList;
 
-use super::lane::LaneId;
+use super::taken::LaneId;
 
 /// A change of the assignment that is not finished.
 #[derive(Debug)]

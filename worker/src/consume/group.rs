@@ -1,13 +1,17 @@
 //! What Kafka says about the group from outside of it: how far its partitions are, whether anybody is in it.
 //!
-//! Everything here blocks. Owns no membership.
+//! Everything here blocks, but for [`Group::ask`]. Owns no membership.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use common::{
     config::Config,
     error::{Error, Kind, Result},
     kafka::{self, admin::REQUEST_TIMEOUT, failed},
+    supervision::blocking,
 };
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -33,6 +37,18 @@ impl Group {
         // The end that counts is behind what is not committed yet.
         settings.set("isolation.level", "read_uncommitted");
         Self { settings, name, client: OnceLock::new() }
+    }
+
+    /// Asks on a thread that may block.
+    ///
+    /// # Errors
+    /// What `ask` gives.
+    pub async fn ask<R: Send + 'static>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&Self) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        let group = Arc::clone(self);
+        blocking(move || ask(&group)).await
     }
 
     fn client(&self) -> Result<&BaseConsumer<kafka::Context>> {

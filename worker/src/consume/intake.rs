@@ -10,17 +10,13 @@
 //!     done, told to Kafka      │in flight│ buffered │ not read yet
 //! ```
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+mod ordered;
 
-pub use super::lane::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
-use super::{
-    lane::Lane,
-    order::{Place, Probe, merged},
-    record::Record,
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::ordered::Ordered;
+pub use super::taken::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
+use super::{lane::Lane, record::Record};
 
 /// How much is held, in bytes. What is larger is still read and taken, alone.
 #[derive(Debug, Clone, Copy)]
@@ -46,15 +42,22 @@ pub struct Intake {
     /// Bytes in batches.
     flying: usize,
     /// What was last asked about the topics whose lanes are taken together, in the source's order.
-    ordered: BTreeMap<Arc<str>, Probe>,
+    ordered: Ordered,
 }
 
 impl Intake {
     /// No lanes yet.
     #[must_use]
     pub const fn new(room: Room) -> Self {
-        let ordered = BTreeMap::new();
-        Self { lanes: BTreeMap::new(), next: 0, served: LaneId(0), room, waiting: 0, flying: 0, ordered }
+        Self {
+            lanes: BTreeMap::new(),
+            next: 0,
+            served: LaneId(0),
+            room,
+            waiting: 0,
+            flying: 0,
+            ordered: BTreeMap::new(),
+        }
     }
 
     /// Bytes that each lane may buffer now.
@@ -88,7 +91,7 @@ impl Intake {
     /// Bytes that may be read of the lane now, the last record going beyond. A full lane has room again once it is half empty.
     ///
     /// When all lanes together are full, only two go on, or nothing ever would: the first lane whose value has not all its parts,
-    /// and those of an ordered topic that hold nothing, for what they would give may have to come first.
+    /// and those of ordered topics that hold nothing, for which the topic's other lanes may have to wait.
     #[must_use]
     pub fn room(&self, id: LaneId) -> usize {
         let Some(lane) = self.lanes.get(&id).filter(|lane| lane.has_room()) else { return 0 };
@@ -97,7 +100,7 @@ impl Intake {
             return left.min(self.lane_bytes().saturating_sub(lane.bytes)).max(1);
         }
         let first = self.lanes.iter().find(|(_, lane)| lane.wants_more()).map(|(id, _)| *id);
-        usize::from(first == Some(id) || (lane.is_ordered && lane.is_empty()))
+        usize::from(first == Some(id) || lane.is_awaited())
     }
 
     /// Changes a lane and keeps the sums.
@@ -127,28 +130,29 @@ impl Intake {
     }
 
     /// Takes what is ready from lanes that are in no batch, in turn, until the limit is reached; the lanes of an ordered topic all
-    /// together and without others. Empty when nothing is ready, or the batches under way have to end first: a value that is
-    /// larger than their room goes when it is its lane's turn and nothing else is under way.
+    /// together and without others. Empty when nothing is ready, or the batches under way have to end first: a value that is larger
+    /// than their room goes when it is its lane's turn and nothing else is under way.
     pub fn take(&mut self, limit: Limit) -> Vec<Taken> {
         let half = self.lane_bytes() / 2;
         let free = self.room.of_batches.saturating_sub(self.flying);
-        let limit = Limit { bytes: limit.bytes.min(free), ..limit };
-        let (mut left, mut taken, mut tried) = (limit, Vec::new(), BTreeSet::new());
+        let (mut left, mut taken) = (Limit { bytes: limit.bytes.min(free), ..limit }, Vec::new());
+        let is_idle = self.flying == 0;
+        let mut tried = BTreeSet::new();
         for id in self.in_turn() {
-            let lane = self.lanes.get(&id).expect("the list was made of the lanes");
             let is_first = taken.is_empty();
-            if is_first && self.flying > 0 && lane.first().is_some_and(|bytes| bytes > left.bytes) {
+            let lane = &self.lanes[&id];
+            let is_too_large = lane.first().is_some_and(|bytes| bytes > left.bytes);
+            if is_first && !is_idle && is_too_large {
                 break;
             }
             if lane.is_ordered {
                 let topic = lane.partition.topic.clone();
-                let ordered = match is_first && tried.insert(topic.clone()) {
-                    true => self.take_ordered(&topic, limit, half),
-                    false => Vec::new(),
-                };
-                if !ordered.is_empty() {
+                if is_first && tried.insert(topic.clone()) {
+                    taken = self.take_ordered(&topic, left, half);
+                }
+                if is_first && !taken.is_empty() {
                     self.served = id;
-                    return ordered;
+                    return taken;
                 }
                 continue;
             }
@@ -161,68 +165,6 @@ impl Intake {
             }
         }
         taken
-    }
-
-    /// Takes what is ready of an ordered topic, in the source's order.
-    fn take_ordered(&mut self, topic: &str, mut left: Limit, half: usize) -> Vec<Taken> {
-        let lanes: Vec<_> = self.of_topic(topic).collect();
-        if !lanes.iter().all(|(_, lane)| lane.is_free()) {
-            return Vec::new();
-        }
-        let reach = self.reach(topic);
-        let mut counts = vec![0; lanes.len()];
-        for (at, place, record) in merged(lanes.iter().map(|(_, lane)| lane.waiting())) {
-            if record.goes_on() && counts[at] > 0 {
-                continue;
-            }
-            let is_alone = counts.iter().all(|count| *count == 0);
-            let spans = if place > reach { None } else { lanes[at].1.fits(counts[at], &mut left, is_alone) };
-            let Some(spans) = spans else { break };
-            counts[at] += spans;
-        }
-        let counts: Vec<_> =
-            lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
-        let mut give = |(id, count)| self.change(id, |lane| lane.give(id, count, half));
-        counts.into_iter().filter_map(&mut give).collect()
-    }
-
-    fn of_topic(&self, topic: &str) -> impl Iterator<Item = (LaneId, &Lane)> {
-        self.lanes
-            .iter()
-            .filter(move |(_, lane)| *lane.partition.topic == *topic)
-            .map(|(id, lane)| (*id, lane))
-    }
-
-    /// Up to which place an ordered topic is complete.
-    fn reach(&self, topic: &str) -> Place {
-        let Some(probe) = self.ordered.get(topic) else { return Place::default() };
-        self.of_topic(topic).map(|(_, lane)| lane.reach(probe)).min().unwrap_or_default()
-    }
-
-    /// The ordered topics of which records wait that might not be the next, and the highest place at hand of each: where their partitions
-    /// end has to be asked, unless that was done.
-    #[must_use]
-    pub fn unsure(&self) -> Vec<(Arc<str>, Place)> {
-        let unsure = |(topic, probe): (&Arc<str>, &Probe)| {
-            let first = merged(self.of_topic(topic).map(|(_, lane)| lane.waiting())).next();
-            let highest = self.of_topic(topic).map(|(_, lane)| lane.read_to()).max()?;
-            let waits = first.is_some_and(|(_, place, _)| place > self.reach(topic));
-            (waits && !probe.covers(highest)).then(|| (topic.clone(), highest))
-        };
-        self.ordered.iter().filter_map(unsure).collect()
-    }
-
-    /// Where an ordered topic's partitions end; to be asked after everything up to `Probe`'s place was at hand.
-    pub fn probed(&mut self, topic: &str, probe: Probe) {
-        if let Some(last) = self.ordered.get_mut(topic) {
-            *last = probe;
-        }
-    }
-
-    /// Whether records of ordered topics wait.
-    #[must_use]
-    pub fn waits_in_order(&self) -> bool {
-        self.lanes.values().any(|lane| lane.is_ordered && lane.waiting().next().is_some())
     }
 
     fn in_turn(&self) -> Vec<LaneId> {

@@ -32,9 +32,9 @@ use super::{
     begin, client,
     context::Context,
     group::Group,
-    lane::{LaneId, Partition, Start},
     order::Probe,
     reader::Reader,
+    taken::{LaneId, Partition, Start},
     tap::Tap,
 };
 

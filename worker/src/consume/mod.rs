@@ -28,6 +28,7 @@ mod rebalance;
 pub mod record;
 mod report;
 pub mod shared;
+mod taken;
 mod tap;
 
 pub use authority::Authority;

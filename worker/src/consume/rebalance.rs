@@ -33,9 +33,9 @@ use super::{
     begin,
     change::Change,
     context::{Context, Rebalance, give_up},
-    lane::{LaneId, Partition, Start},
     reader::Reader,
     report,
+    taken::{LaneId, Partition, Start},
     tap::Tap,
 };
 

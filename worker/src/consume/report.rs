@@ -6,7 +6,7 @@ use common::telemetry::names;
 use metrics::{counter, gauge};
 use rdkafka::consumer::Consumer as _;
 
-use super::{context::Statistics, lane::Partition, reader::Reader};
+use super::{context::Statistics, reader::Reader, taken::Partition};
 
 impl Reader {
     /// Sets the gauges when the client has counted anew.

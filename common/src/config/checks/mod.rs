@@ -14,7 +14,7 @@ pub(super) use librdkafka::REFUSED as REFUSED_BY_LIBRDKAFKA;
 pub(super) use mongodb::REFUSED as REFUSED_IN_URIS;
 pub(super) use uri::masked;
 
-use super::{Config, Problem, Role};
+use super::{Config, Problem, Role, types::HistoryLost};
 use crate::telemetry::log::check_filter;
 
 /// Every problem of the configuration for a process in `role`.
@@ -57,6 +57,10 @@ fn slices(role: Role, config: &Config, problems: &mut Vec<Problem>) {
     let source = &config.source;
     if !source.slices.is_empty() && (source.uri.is_some() || source.uri_file.is_some()) {
         problems.push(Problem::new("source.slices", "give either one `source.uri` or `source.slices`"));
+    }
+    if source.slices.len() > 1 && config.producer.history_lost == HistoryLost::Resnapshot {
+        let reason = "`resnapshot` is for one source: what is gone from one of several may be another's";
+        problems.push(Problem::new("producer.history_lost", reason));
     }
     for (i, slice) in source.slices.iter().enumerate() {
         let path = format!("source.slices[{i}]");

@@ -7,7 +7,7 @@ import time
 from typing import Any, Dict, Iterable, List, Tuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from chaos.reading.records import Raw
 from stack.failure import Failure
@@ -46,6 +46,11 @@ class Topics:
         """Lets go of the connections."""
         self._consumer.close()
         self._group.close()
+
+    def create(self, name: str, partitions: int, config: Dict[str, str]) -> None:
+        """A topic that is there before anybody needs it."""
+        wanted = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        self._admin.create_topics([wanted], request_timeout=ANSWER_SECONDS)[name].result()
 
     def event_partitions(self) -> List[Partition]:
         """All partitions of all event topics."""

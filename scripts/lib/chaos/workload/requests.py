@@ -33,10 +33,13 @@ class Requests:
             keys = chance.sample(ids[one.name], min(MOST_KEYS, len(ids[one.name])))
             texts = [json_util.dumps({"_id": key}, json_options=json_util.CANONICAL_JSON_OPTIONS) for key in keys]
             wanted["keys"] = [json.loads(text) for text in texts]
+        elif chance.random() < 0.5:
+            wanted["reconcile"] = True
         try:
             key = f"snapshot/{SLICE}/chaos-{number}"
             self._producer.produce(self._topic, key=key.encode(), value=json.dumps(wanted).encode(), partition=0)
             self._producer.flush(ANSWER_SECONDS)
         except KafkaException:
             return "nothing"
-        return f"{one.name}{' by key' if 'keys' in wanted else ''}"
+        how = " by key" if "keys" in wanted else ", reconciling" if "reconcile" in wanted else ""
+        return f"{one.name}{how}"

@@ -122,6 +122,7 @@ NOT_SHOWN = {
     "oplogue_producer_batches_read_total",
     "oplogue_producer_repairs_total",
     "oplogue_producer_snapshot_estimated_bytes",
+    "oplogue_producer_swept_total",
     "oplogue_producer_topics_created_total",
     "oplogue_worker_rebalances_total",
     "oplogue_worker_repairs_total",

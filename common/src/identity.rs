@@ -1,10 +1,10 @@
 //! Which document an `_id` names: bytes that are equal exactly when the server holds the values equal.
 //!
-//! [`common::key`] only promises that equal values share a partition: it rounds numbers to doubles. Folding needs both directions, or
+//! [`crate::key`] only promises that equal values share a partition: it rounds numbers to doubles. Folding needs both directions, or
 //! two documents whose `_id`s are neighbouring large integers would become one. So a number is the double that it is exactly,
 //! else the 64-bit integer that it is exactly, else its decimal digits.
 
-use common::raw::{self, Document, Element, Kind};
+use crate::raw::{self, Document, Element, Kind};
 
 /// Appends the identity of a value.
 ///

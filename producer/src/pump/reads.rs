@@ -1,0 +1,62 @@
+//! What a round reads, for whom, and what came of it.
+
+use common::{cluster_time::ClusterTime, error::Result, namespace::Namespace, telemetry::names};
+
+use crate::snapshot::{
+    self, Outcome, Query,
+    keys::{self, Looked},
+    presence::{self, Presence},
+};
+
+/// Who asked for a read.
+pub(super) enum Asker {
+    /// The first snapshot: one of its copies, by index.
+    Copy(usize),
+    /// Workers: documents of one namespace, by the keys of their requests.
+    Repairs(Namespace, Vec<String>),
+    /// An operator, by the key of the request.
+    Request(String),
+    /// A worker that looks through the target, by the key of the request.
+    Sweep(String),
+}
+
+/// What is read.
+pub(super) enum Wanted {
+    /// Documents in `_id` order.
+    Chunk(Query),
+    /// Single documents, by raw BSON `{_id: …}`.
+    Keys(Query, Vec<Vec<u8>>),
+    /// Which of these keys name no document.
+    Missing(Query, Vec<Vec<u8>>),
+    /// Nothing, for the namespace names no collection: all of these keys are missing, unless it gets one meanwhile.
+    Nothing(Namespace, Vec<Vec<u8>>),
+}
+
+/// What came of it.
+pub(super) enum Answer {
+    /// Of a chunk.
+    Chunk(Outcome),
+    /// Of single documents.
+    Keys(Looked),
+    /// Of the question which are missing.
+    Missing(Presence),
+    /// Of the keys of a namespace that named no collection.
+    Nothing(Vec<Vec<u8>>),
+}
+
+/// Reads at `time`.
+pub(super) async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bool) -> Result<Answer> {
+    match wanted {
+        Wanted::Chunk(query) => snapshot::read(&query, time, is_transactional).await.map(Answer::Chunk),
+        Wanted::Keys(query, keys) => keys::look(query, keys, time, is_transactional).await.map(Answer::Keys),
+        Wanted::Missing(query, keys) => {
+            presence::missing(query, keys, time, is_transactional).await.map(Answer::Missing)
+        }
+        Wanted::Nothing(_, keys) => Ok(Answer::Nothing(keys)),
+    }
+}
+
+/// Counts what has to be read again.
+pub(super) fn reread(reason: &'static str) {
+    metrics::counter!(names::PRODUCER_SNAPSHOT_REREADS, "reason" => reason).increment(1);
+}
