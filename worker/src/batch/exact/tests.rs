@@ -145,7 +145,10 @@ async fn collection_with_a_unique_index_has_its_topic_ordered_before_the_first_w
     let (settled, failure) = applied(&script).await;
     let failure = failure.unwrap();
     assert!(failure.kind == Kind::Fenced && failure.context.contains("db.coll"), "{failure}");
-    assert_eq!((settled.unwrap().rest.len(), script.sent()), (3, vec!["order".to_owned()]));
+    assert_eq!(
+        (settled.unwrap().rest.len(), script.sent()),
+        (3, ["order", "end dropped"].map(str::to_owned).to_vec())
+    );
 }
 
 #[tokio::test]
