@@ -38,6 +38,9 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long the slices may take to end before the group is left anyway.
 const LEAVE_WITHIN: Duration = Duration::from_secs(25);
+/// A member that is fenced twice within this time has a rival. Once may be its own former self: where brokers were silent for a while, a request
+/// that it made then counts as another member's.
+const RIVAL_WITHIN: Duration = Duration::from_secs(120);
 /// A warning at most this often while the brokers are away.
 const WARN_EVERY: Duration = Duration::from_secs(30);
 
@@ -55,9 +58,27 @@ pub struct Held {
 ///
 /// # Errors
 /// [`Kind::Misconfigured`] when another process uses the same `producer.instance` or a right is missing.
-pub fn run(config: &Config, held: watch::Sender<Held>, shutdown: &CancellationToken) -> Result<()> {
+pub fn run(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToken) -> Result<()> {
+    let mut fenced: Option<Instant> = None;
+    loop {
+        match stay(config, held, shutdown) {
+            Err(error) if error.kind == Kind::Fenced => {
+                if fenced.is_some_and(|at| at.elapsed() < RIVAL_WITHIN) {
+                    return Err(Error { kind: Kind::Misconfigured, ..error });
+                }
+                fenced = Some(Instant::now());
+                tracing::warn!(reason = error.chain(), "joins the producers' group once more");
+                held.send_replace(Held::default());
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// One membership.
+fn stay(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToken) -> Result<()> {
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
-    let consumer = join(config, &topics.positions(), held)?;
+    let consumer = join(config, &topics.positions(), held.clone())?;
     let mut warned: Option<Instant> = None;
     while !shutdown.is_cancelled() {
         let Some(Err(error)) = consumer.poll(PATIENCE) else { continue };
@@ -103,7 +124,7 @@ fn explain(error: KafkaError) -> Error {
     match error.rdkafka_error_code() {
         Some(Code::FencedInstanceId) => {
             let context = "another producer has the same producer.instance; each needs a name of its own";
-            Error::caused(Kind::Misconfigured, context, error)
+            Error::caused(Kind::Fenced, context, error)
         }
         _ => match failed("the producers' group", error) {
             // A member that was silent for too long rejoins by itself.

@@ -52,7 +52,7 @@ pub async fn run(config: Arc<Config>, context: &Context) -> Result<()> {
     let token = stages.token();
     stages.spawn("slices", seats.run(holds, token));
     let token = stages.token();
-    stages.spawn_thread("membership", move || membership::run(&config, held, &token));
+    stages.spawn_thread("membership", move || membership::run(&config, &held, &token));
     stages.join().await
 }
 

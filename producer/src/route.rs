@@ -92,8 +92,14 @@ impl Routes {
         Ok(limits)
     }
 
-    /// What a topic takes that was created a moment ago: not every broker knows of it at once.
-    async fn limit_of_new(&self, topic: &str) -> Result<usize> {
+    /// What a topic takes that is there since a moment ago: not every broker knows of it, or of its configuration, at once.
+    async fn limit_of_new(&self, topic: &str, ensured: Ensured) -> Result<usize> {
+        let wanted = self.wanted(topic.to_owned(), 1).config;
+        let created = wanted.get("max.message.bytes").and_then(|limit| limit.parse().ok());
+        if let Some(limit) = created.filter(|_| ensured == Ensured::Created) {
+            self.limits.learn([(topic, limit)])?;
+            return Ok(limit);
+        }
         let (topics, until) = ([topic.to_owned()], Instant::now() + REQUEST_TIMEOUT);
         let limit = loop {
             match self.admin.limits(&topics).await {
@@ -148,8 +154,8 @@ impl Routes {
             self.known.entry(ns.db.clone()).or_default().insert(ns.coll.clone(), Decision::Foreign);
             return Ok(None);
         }
-        let topic = self.create(ns).await?;
-        let limit = self.limit_of_new(&topic.topic).await?;
+        let (topic, ensured) = self.create(ns).await?;
+        let limit = self.limit_of_new(&topic.topic, ensured).await?;
         tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, limit, "carrying a namespace");
         self.learn(topic.clone(), limit);
         Ok(Some(topic))
@@ -162,7 +168,7 @@ impl Routes {
         self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
     }
 
-    async fn create(&self, ns: &Namespace) -> Result<Topic> {
+    async fn create(&self, ns: &Namespace) -> Result<(Topic, Ensured)> {
         let partitions = self.partitions(ns).await?;
         for name in [self.topics.events(ns), self.topics.events_apart(ns)] {
             let wanted = self.wanted(name, partitions);
@@ -171,10 +177,8 @@ impl Routes {
                 continue;
             }
             let topic = Topic { ns: ns.clone(), topic: wanted.name, partitions };
-            if ensured == Ensured::Existed {
-                return self.adopt(topic);
-            }
-            return Ok(topic);
+            let topic = if ensured == Ensured::Existed { self.adopt(topic)? } else { topic };
+            return Ok((topic, ensured));
         }
         Err(Error::new(Kind::Misconfigured, format!("Kafka refuses every topic name for {ns}")))
     }

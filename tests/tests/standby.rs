@@ -143,3 +143,31 @@ async fn slices_in_another_order_are_refused() {
     assert!(said.contains("names and order of the slices must not change"), "{said}");
     pipeline.discard().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_producers_with_one_name_one_ends_and_says_why() {
+    let mut pipeline = Pipeline::new("standby_twins").await;
+    pipeline.start(1).await;
+    pipeline.start_standby();
+    let deadline = Instant::now() + e2e::DEADLINE;
+    // Each takes the other for its former self once.
+    let (status, said) = loop {
+        assert!(Instant::now() < deadline, "both go on");
+        if let Some(status) = pipeline.producer().status() {
+            let said = pipeline.producer().said();
+            pipeline.promote_standby();
+            break (status, said);
+        }
+        if let Some(status) = pipeline.standby().status() {
+            let said = pipeline.standby().said();
+            pipeline.standby = None;
+            break (status, said);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("producer.instance"), "{said}");
+    pipeline.collection("users").insert((0..20).map(|id| doc! {"_id": id})).await;
+    pipeline.check().await;
+    pipeline.close().await;
+}

@@ -77,8 +77,9 @@ impl<T: Target> Parts<T> {
             names: &names.names,
         };
         self.report.done(&done);
-        let stop = progress.stop.take().or_else(|| notes.stop.take());
-        Ok(Applied { lanes: progress.stands(), latest, stop })
+        let wants_more = progress.wants_more;
+        let stop = progress.stop.take().or_else(|| notes.stop.take().filter(|_| !wants_more));
+        Ok(Applied { lanes: progress.stands(), latest, stop, wants_more })
     }
 
     /// Tries a portion once; afterwards it is done, or more is known.

@@ -16,6 +16,7 @@ use super::{
     select::{Selected, Verdict},
 };
 use crate::{
+    checkpoint::Mark,
     consume::intake::Taken,
     dead_letter::Reason,
     plan::{self, NamespaceId, Refusal},
@@ -62,7 +63,7 @@ impl<T: Target> Parts<T> {
             Lesson::Blocked(record) => {
                 let document = tried.document(record);
                 if !progress.write_late(document) {
-                    exact.wait_for_a_repair(tried, record, progress).await?;
+                    exact.judge_blocked(tried, record, progress).await?;
                 }
             }
         }
@@ -129,9 +130,11 @@ impl<T: Target> Exact<T> {
         Err(Error::new(Kind::Fenced, context))
     }
 
-    /// A record that another document's value blocks although it comes in the source's order: that document may be a wrong one that waits for its
-    /// repair. Then this one is asked for, too, and comes behind it. Where nothing that is to come frees the value the worker stops here.
-    async fn wait_for_a_repair(
+    /// A record that another document's value blocks although it comes in the source's order. That document may be one that is not as it should be:
+    /// where the topic has some that wait for their repair, this one is asked for, too, and comes behind it; where one has lost a change to the dead
+    /// letters, this record follows. Otherwise a later record frees the value that is not at hand yet; and where there are no more, nothing does, and the worker
+    /// stops here.
+    async fn judge_blocked(
         &self,
         tried: &Tried<'_, '_>,
         record: usize,
@@ -143,17 +146,28 @@ impl<T: Target> Exact<T> {
         let stored =
             until_it_passes("read the partitions' documents", &self.target, || self.store.read(&topic))
                 .await?;
-        if stored.values().any(|stored| !stored.repairs.is_empty()) && tried.ready.sequence(place).is_some() {
+        let here = |is_it: fn(&Mark) -> bool| {
+            tried.selected.marked.iter().any(|now| now.mark.as_ref().is_some_and(is_it))
+        };
+        let is_missing = |mark: &Mark| matches!(mark, Mark::Missing(_));
+        let can_be_asked_for = tried.ready.sequence(place).is_some();
+        if can_be_asked_for && (here(is_missing) || stored.values().any(|stored| !stored.repairs.is_empty()))
+        {
             tried.miss(record, progress);
-            return Ok(());
+        } else if here(|mark| *mark == Mark::Dead) || stored.values().any(|stored| !stored.marks.is_empty()) {
+            let text = "a unique index of the target holds a value of this document, of a document with a dead letter".to_owned();
+            progress.refuse(place, Reason { kind: "unique_index", text });
+        } else if !tried.ready.taken[place.lane].is_all {
+            progress.cut(place, None);
+        } else {
+            let offset = records[place.record].offset;
+            let context = format!(
+                "{partition}, offset {offset}: a unique index of the target holds a value of this document already, and no record at hand \
+                 frees it: the target holds a document or an index that the source does not, or the index was made while the topic's \
+                 partitions were far apart. Remove the document, or drop the index and build it again once the workers have caught up"
+            );
+            progress.cut(place, Some(Error::new(Kind::Misconfigured, context)));
         }
-        let offset = records[place.record].offset;
-        let context = format!(
-            "{partition}, offset {offset}: a unique index of the target holds a value of this document already, and no record at hand \
-             frees it: the target holds a document or an index that the source does not, or the index was made while the topic's \
-             partitions were far apart. Remove the document, or drop the index and build it again once the workers have caught up"
-        );
-        progress.stop_at(place, Error::new(Kind::Misconfigured, context));
         Ok(())
     }
 }

@@ -85,6 +85,8 @@ struct Applied {
     latest: Option<ClusterTime>,
     /// Why the worker has to stop.
     stop: Option<Error>,
+    /// Whether what is left needs more records to be carried out.
+    wants_more: bool,
 }
 
 /// How a lane stands behind its batch.
@@ -153,7 +155,11 @@ impl<T: Target> Apply for Batches<T> {
 
 /// The lanes of a batch that has ended.
 fn settle(taken: Vec<Taken>, applied: Applied) -> Outcome {
+    let rest: usize =
+        taken.iter().zip(&applied.lanes).map(|(taken, stands)| taken.records.len() - stands.end).sum();
+    let too_few = applied.wants_more.then_some(rest);
     let settled = taken.into_iter().zip(applied.lanes).map(|(mut taken, stands)| Settled {
+        too_few,
         lane: taken.lane,
         head: stands.head,
         known: stands.known,
@@ -230,7 +236,8 @@ impl<T: Target> Parts<T> {
             written: &written,
             names: &names.names,
         });
-        Ok(Applied { lanes: stands(taken, &notes), latest: notes.latest, stop: notes.stop })
+        let lanes = stands(taken, &notes);
+        Ok(Applied { lanes, latest: notes.latest, stop: notes.stop, wants_more: false })
     }
 
     fn inserts(&self, names: &[Namespace]) -> Vec<bool> {

@@ -40,6 +40,8 @@ pub(super) struct Progress {
     pub(super) late: Late,
     /// Why the worker has to stop where the lanes are cut.
     pub(super) stop: Option<Error>,
+    /// Whether what comes behind the cut needs more records.
+    pub(super) wants_more: bool,
     /// Records tried at one time.
     size: usize,
 }
@@ -54,7 +56,7 @@ impl Progress {
         };
         let lanes = taken.iter().zip(ends).map(lane).collect();
         let (verdicts, late, order) = (BTreeMap::new(), Late::new(), Order::of(taken));
-        Self { lanes, verdicts, folds: true, order, late, stop: None, size: usize::MAX }
+        Self { lanes, verdicts, folds: true, order, late, stop: None, wants_more: false, size: usize::MAX }
     }
 
     /// What is tried next: a range of each lane's records. Values in parts stay whole.
@@ -117,10 +119,11 @@ impl Progress {
         self.late.insert(document)
     }
 
-    /// Only what comes before this record in the source's order is carried out; then the worker stops.
-    pub(super) fn stop_at(&mut self, place: Place, error: Error) {
+    /// Only what comes before this record in the source's order is carried out; then the worker stops, or, without an error, comes again
+    /// with more records.
+    pub(super) fn cut(&mut self, place: Place, error: Option<Error>) {
         self.late.clear();
-        self.stop = Some(error);
+        (self.wants_more, self.stop) = (error.is_none(), error);
         let Some(order) = &self.order else { return };
         let rank = order.rank(place);
         for (number, lane) in self.lanes.iter_mut().enumerate() {
@@ -175,6 +178,7 @@ mod tests {
             records: (10..).zip(parts).map(record).collect(),
             known: Known { offset, ..Known::default() },
             is_ordered: false,
+            is_all: false,
             gone: CancellationToken::new(),
         }
     }

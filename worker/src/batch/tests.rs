@@ -67,7 +67,8 @@ fn opened(taken: &[Taken]) -> (Vec<i64>, Notes) {
 }
 
 fn settled(taken: Vec<Taken>, notes: Notes) -> Outcome {
-    let applied = Applied { lanes: stands(&taken, &notes), latest: notes.latest, stop: notes.stop };
+    let applied =
+        Applied { lanes: stands(&taken, &notes), latest: notes.latest, stop: notes.stop, wants_more: false };
     settle(taken, applied)
 }
 

@@ -174,7 +174,13 @@ impl Intake {
 
     /// A batch has ended for one of its lanes.
     pub fn settle(&mut self, settled: Settled) {
-        self.change(settled.lane, |lane| lane.settle(settled));
+        let (id, too_few) = (settled.lane, settled.too_few);
+        self.change(id, |lane| lane.settle(settled));
+        if let Some(topic) =
+            self.lanes.get(&id).filter(|lane| lane.is_ordered).map(|lane| lane.partition.topic.clone())
+        {
+            self.was_too_little(&topic, too_few);
+        }
     }
 
     /// The reader has passed everything below `position`, transaction markers included. Where nothing of the lane waits, all

@@ -139,7 +139,7 @@ impl Lane {
             let Some(spans) = self.fits(count, left, is_first && count == 0) else { break };
             count += spans;
         }
-        (count > 0).then(|| self.give(id, count, half))
+        (count > 0).then(|| self.give(id, count, half, false))
     }
 
     /// Whether it is in no batch and stays.
@@ -163,14 +163,22 @@ impl Lane {
     }
 
     /// Gives out the first records; room again at `half`.
-    pub(super) fn give(&mut self, id: LaneId, count: usize, half: usize) -> Taken {
+    pub(super) fn give(&mut self, id: LaneId, count: usize, half: usize, is_all: bool) -> Taken {
         let records: Vec<_> = self.queue.drain(..count).collect();
         self.flying = records.iter().map(Record::size).sum();
         self.bytes -= self.flying;
         self.in_flight = Some(count);
         self.is_full = self.is_full && self.bytes > half;
         let (partition, gone, is_ordered) = (self.partition.clone(), self.gone.clone(), self.is_ordered);
-        Taken { lane: id, partition, records, known: std::mem::take(&mut self.known), is_ordered, gone }
+        Taken {
+            lane: id,
+            partition,
+            records,
+            known: std::mem::take(&mut self.known),
+            is_ordered,
+            is_all,
+            gone,
+        }
     }
 
     /// The records that wait, in order.
@@ -181,6 +189,11 @@ impl Lane {
     /// Up to which place nothing is missing of what was read.
     pub(super) fn reach(&self, probe: &Probe) -> Place {
         probe.reach(self.partition.number, self.position, self.read_to)
+    }
+
+    /// Whether everything was read that was there when the ends were asked for.
+    pub(super) fn is_at_end(&self, probe: &Probe) -> bool {
+        probe.is_end(self.partition.number, self.position)
     }
 
     /// The place of the last record that was read.

@@ -59,8 +59,13 @@ impl Probe {
     /// Up to which place a partition is complete that was read to `offset`, its last record's place being `read`.
     #[must_use]
     pub fn reach(&self, number: i32, offset: i64, read: Place) -> Place {
-        let is_at_end = self.ends.get(&number).is_some_and(|end| offset >= *end);
-        if is_at_end { read.max(self.upto) } else { read }
+        if self.is_end(number, offset) { read.max(self.upto) } else { read }
+    }
+
+    /// Whether a partition was read to its end that was read to `offset`.
+    #[must_use]
+    pub fn is_end(&self, number: i32, offset: i64) -> bool {
+        self.ends.get(&number).is_some_and(|end| offset >= *end)
     }
 }
 

@@ -214,6 +214,7 @@ impl Reader {
         self.commit_and_wait(&lanes, until);
         lanes.iter().for_each(|lane| self.shared.intake().remove(*lane));
         self.taps.clear();
+        self.report_rebalance("left", lanes.len());
         self.answer_what_is_open();
         // Dropping the consumer, its last owner, leaves the group.
     }

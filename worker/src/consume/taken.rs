@@ -39,6 +39,8 @@ pub struct Taken {
     pub known: Known,
     /// Whether they are to be applied in the source's order over all lanes of the batch.
     pub is_ordered: bool,
+    /// Whether nothing is to be had that could be added to them.
+    pub is_all: bool,
     /// Cancelled when the partition is no longer this worker's: nothing may be written for it any more.
     pub gone: CancellationToken,
 }
@@ -54,13 +56,15 @@ pub struct Settled {
     pub known: Known,
     /// What is to be done again, in order.
     pub rest: Vec<Record>,
+    /// Set where the rest of all lanes of the batch cannot be carried out without more records: so many are too few.
+    pub too_few: Option<usize>,
 }
 
 impl Settled {
     /// A lane whose batch says nothing: it is no longer in flight, and its head stays.
     #[must_use]
     pub fn nothing(lane: LaneId) -> Self {
-        Self { lane, head: None, known: Known::default(), rest: Vec::new() }
+        Self { lane, head: None, known: Known::default(), rest: Vec::new(), too_few: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bson::{Document, doc};
 use mongodb::{IndexModel, options::IndexOptions};
 
-use crate::support::{Events, Pipe, event::*, until};
+use crate::support::{Events, Pipe, Worker, event::*, until};
 
 const DOCUMENTS: i32 = 12;
 /// Few more than documents, so that values change hands at once.
@@ -133,9 +133,13 @@ async fn one_worker_reads_the_topic_and_commits_for_all_of_its_partitions() {
     // Of a partition without records nothing is committed.
     let committed = || pipe.committed(&people).into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
     until("Kafka knows", async || committed() == pipe.ends(&people)).await;
-    let mut read = [&first, &second].map(|worker| worker.metric("oplogue_worker_assigned_partitions"));
-    read.sort_by(f64::total_cmp);
-    assert_eq!(read, [0.0, 4.0]);
+    let read = |worker: &Worker| worker.metric("oplogue_worker_assigned_partitions");
+    until("one reads all and the other none", async || {
+        let mut read = [read(&first), read(&second)];
+        read.sort_by(f64::total_cmp);
+        read == [0.0, 4.0]
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,4 +215,25 @@ async fn value_that_nobody_will_free_stops_the_worker_behind_what_comes_before()
     pipe.coll(&people).delete_one(doc! {"_id": -1}).await.unwrap();
     let _worker = pipe.worker("");
     pipe.until_count(&people, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn value_that_a_document_with_a_dead_letter_kept_makes_another_dead_letter() {
+    let pipe = Pipe::new("kept").await;
+    let people = pipe.events("people", 4).await;
+    pipe.target
+        .create_collection(&people.ns.coll)
+        .validator(doc! {"age": {"$not": {"$gt": 30}}})
+        .await
+        .unwrap();
+    unique(&pipe, &people).await;
+    let moves = update(1, doc! {"updatedFields": {"seat": 2, "age": 99}});
+    pipe.publish(&people, [insert(sits(1, 1)), moves, insert(sits(2, 1)), insert(sits(3, 3))]).await;
+    let worker = pipe.worker("");
+    let reasons: Vec<_> =
+        pipe.dead_letters(2).into_iter().map(|letter| letter.headers["dead.kind"].clone()).collect();
+    assert_eq!(reasons, ["validation", "unique_index"]);
+    pipe.until_is(&people, 3, &sits(3, 3)).await;
+    pipe.until_is(&people, 1, &sits(1, 1)).await;
+    assert!(worker.stop().0.success());
 }

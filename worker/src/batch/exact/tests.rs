@@ -160,7 +160,8 @@ async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_u
         )
     };
     let moved = || Ok(doc! {"n": 1});
-    let ordered = || taken().into_iter().map(|taken| Taken { is_ordered: true, ..taken }).collect();
+    let whole = |taken: Taken| Taken { is_ordered: true, is_all: true, ..taken };
+    let ordered = || taken().into_iter().map(whole).collect::<Vec<_>>();
     let script = Script::replies([moved(), taken_by(1), moved(), Ok(doc! {"n": 3})]);
     assert!(batches(&script).apply(ordered()).await.failure.is_none());
     assert_eq!(script.sent()[4..], ["abort", "begin", "move 10>13", "insert 10 12 11", "commit"]);
@@ -171,6 +172,13 @@ async fn record_that_is_blocked_in_order_is_written_late_then_stops_the_worker_u
     let (failure, settled) = (outcome.failure.unwrap(), outcome.settled.pop().unwrap());
     assert!(failure.kind == Kind::Misconfigured && failure.context.contains("t[0], offset 11"), "{failure}");
     assert_eq!((settled.head, settled.rest.len()), (Some(11), 2), "what comes before is written");
+
+    let script = blocked();
+    let not_all = ordered().into_iter().map(|taken| Taken { is_all: false, ..taken }).collect();
+    let mut outcome = batches(&script).apply(not_all).await;
+    let settled = outcome.settled.pop().unwrap();
+    assert!(outcome.failure.is_none());
+    assert_eq!((settled.head, settled.rest.len(), settled.too_few), (Some(11), 2, Some(2)));
 
     let script = blocked();
     let waits = doc! {"_id": {"topic": "t", "partition": 0, "ns": "db.coll", "key": 7}, "why": "missing", "slice": "rs0", "epoch": 1,

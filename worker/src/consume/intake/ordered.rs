@@ -5,32 +5,75 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Intake, Lane, LaneId, Limit, Taken};
 use crate::consume::order::{Place, Probe, merged};
 
-/// What was last asked about each ordered topic.
-pub(super) type Ordered = BTreeMap<Arc<str>, Probe>;
+/// How much more a batch takes at one time where what it took was too little.
+const MORE: usize = 8;
+
+/// What is known of each ordered topic.
+pub(super) type Ordered = BTreeMap<Arc<str>, Known>;
+
+/// What is known of an ordered topic.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// What was last asked.
+    probe: Probe,
+    /// So many records could not be carried out without more.
+    too_few: Option<usize>,
+}
 
 impl Intake {
-    /// Takes what is ready of an ordered topic, in the source's order.
-    pub(super) fn take_ordered(&mut self, topic: &str, mut left: Limit, half: usize) -> Vec<Taken> {
+    /// Takes what is ready of an ordered topic, in the source's order; where that was too little, only when there is more, or nothing more
+    /// can be had.
+    pub(super) fn take_ordered(&mut self, topic: &str, limit: Limit, half: usize) -> Vec<Taken> {
         let lanes: Vec<_> = self.of_topic(topic).collect();
-        if !lanes.iter().all(|(_, lane)| lane.is_free()) {
+        let Some(known) = self.ordered.get(topic).filter(|_| lanes.iter().all(|(_, lane)| lane.is_free()))
+        else {
+            return Vec::new();
+        };
+        let more = if known.too_few.is_some() { MORE } else { 1 };
+        let limit =
+            Limit { records: limit.records.saturating_mul(more), bytes: limit.bytes.saturating_mul(more) };
+        let (counts, is_cut) = self.ready(topic, &lanes, limit);
+        let total: usize = counts.iter().sum();
+        let waiting: usize = lanes.iter().map(|(_, lane)| lane.waiting().count()).sum();
+        let is_complete = total == waiting && lanes.iter().all(|(_, lane)| lane.is_at_end(&known.probe));
+        let is_full = lanes.iter().any(|(_, lane)| !lane.has_room());
+        let is_all = is_complete || (known.too_few.is_some() && (is_cut || is_full));
+        if !is_all && known.too_few.is_some_and(|too_few| total <= too_few) {
             return Vec::new();
         }
+        let counts: Vec<_> =
+            lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
+        let mut give = |(id, count)| self.change(id, |lane| lane.give(id, count, half, is_all));
+        counts.into_iter().filter_map(&mut give).collect()
+    }
+
+    /// How many records of each lane are the next, and whether the limit has cut them off.
+    fn ready(&self, topic: &str, lanes: &[(LaneId, &Lane)], mut left: Limit) -> (Vec<usize>, bool) {
         let reach = self.reach(topic);
         let mut counts = vec![0; lanes.len()];
         for (at, place, record) in merged(lanes.iter().map(|(_, lane)| lane.waiting())) {
             if record.goes_on() && counts[at] > 0 {
                 continue;
             }
+            if place > reach {
+                break;
+            }
             // Whatever its size where nothing else is under way.
             let is_alone = self.flying == 0 && counts.iter().all(|count| *count == 0);
-            let spans = if place > reach { None } else { lanes[at].1.fits(counts[at], &mut left, is_alone) };
-            let Some(spans) = spans else { break };
+            let Some(spans) = lanes[at].1.fits(counts[at], &mut left, is_alone) else {
+                return (counts, true);
+            };
             counts[at] += spans;
         }
-        let counts: Vec<_> =
-            lanes.iter().map(|(id, _)| *id).zip(counts).filter(|(_, count)| *count > 0).collect();
-        let mut give = |(id, count)| self.change(id, |lane| lane.give(id, count, half));
-        counts.into_iter().filter_map(&mut give).collect()
+        (counts, false)
+    }
+
+    /// What a batch took of the topic was too little, or was enough.
+    pub(super) fn was_too_little(&mut self, topic: &str, too_few: Option<usize>) {
+        if let Some(known) = self.ordered.get_mut(topic).filter(|known| known.too_few != too_few) {
+            // What is there has to be asked anew.
+            *known = Known { too_few, ..Known::default() };
+        }
     }
 
     pub(super) fn of_topic(&self, topic: &str) -> impl Iterator<Item = (LaneId, &Lane)> {
@@ -42,7 +85,7 @@ impl Intake {
 
     /// Up to which place an ordered topic is complete.
     fn reach(&self, topic: &str) -> Place {
-        let Some(probe) = self.ordered.get(topic) else { return Place::default() };
+        let Some(Known { probe, .. }) = self.ordered.get(topic) else { return Place::default() };
         self.of_topic(topic).map(|(_, lane)| lane.reach(probe)).min().unwrap_or_default()
     }
 
@@ -50,10 +93,10 @@ impl Intake {
     /// end has to be asked, unless that was done.
     #[must_use]
     pub fn unsure(&self) -> Vec<(Arc<str>, Place)> {
-        let unsure = |(topic, probe): (&Arc<str>, &Probe)| {
+        let unsure = |(topic, Known { probe, too_few }): (&Arc<str>, &Known)| {
             let first = merged(self.of_topic(topic).map(|(_, lane)| lane.waiting())).next();
             let highest = self.of_topic(topic).map(|(_, lane)| lane.read_to()).max()?;
-            let waits = first.is_some_and(|(_, place, _)| place > self.reach(topic));
+            let waits = first.is_some_and(|(_, place, _)| too_few.is_some() || place > self.reach(topic));
             (waits && !probe.covers(highest)).then(|| (topic.clone(), highest))
         };
         self.ordered.iter().filter_map(unsure).collect()
@@ -61,8 +104,8 @@ impl Intake {
 
     /// Where an ordered topic's partitions end; to be asked after everything up to `Probe`'s place was at hand.
     pub fn probed(&mut self, topic: &str, probe: Probe) {
-        if let Some(last) = self.ordered.get_mut(topic) {
-            *last = probe;
+        if let Some(known) = self.ordered.get_mut(topic) {
+            known.probe = probe;
         }
     }
 

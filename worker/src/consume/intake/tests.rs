@@ -324,3 +324,34 @@ fn a_value_beyond_the_room_of_batches_goes_alone_once_it_is_its_turn() {
     intake.settle(done(&taken[0]));
     assert_eq!(offsets(&intake.take(LIMIT)), [(2, vec![0]), (0, vec![2, 3])]);
 }
+
+#[test]
+fn what_was_too_little_is_taken_again_with_more_or_when_there_is_no_more() {
+    let (mut intake, ids) = ordered(1);
+    let too_little = |taken: Vec<Taken>, intake: &mut Intake| {
+        let too_few = Some(taken.iter().map(|taken| taken.records.len()).sum());
+        for Taken { lane, records: rest, .. } in taken {
+            intake.settle(Settled { rest, too_few, ..Settled::nothing(lane) });
+        }
+    };
+    intake.push(ids[0], &mut vec![numbered(0, 3), numbered(1, 7)]).unwrap();
+    let taken = intake.take(LIMIT);
+    assert!(!taken[0].is_all, "nobody has asked where the partition ends");
+    too_little(taken, &mut intake);
+    assert!(intake.take(LIMIT).is_empty());
+    assert_eq!(intake.unsure(), [("t".into(), (0, 7))]);
+    intake.push(ids[0], &mut vec![numbered(2, 9)]).unwrap();
+    let taken = intake.take(LIMIT);
+    assert_eq!(numbers(&taken), [(0, vec![3, 7, 9])]);
+    too_little(taken, &mut intake);
+    intake.probed("t", Probe::new((0, 9), BTreeMap::from([(0, 3)])));
+    assert!(intake.take(LIMIT).is_empty());
+    intake.passed(ids[0], 3);
+    let taken = intake.take(LIMIT);
+    assert!(taken[0].is_all);
+    taken.iter().for_each(|taken| intake.settle(done(taken)));
+    intake
+        .push(ids[0], &mut (3..40).map(|offset| numbered(offset, 7 + offset.unsigned_abs())).collect())
+        .unwrap();
+    assert_eq!(intake.take(LIMIT)[0].records.len(), 10, "what was enough is taken as ever");
+}

@@ -32,7 +32,7 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
 };
 
-use self::process::Worker;
+pub(crate) use self::process::Worker;
 
 /// Longest wait for anything; a busy machine is slow.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
