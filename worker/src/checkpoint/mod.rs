@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!   oplogue.<pipeline>        {_id: {topic, partition}, offset ▸ next to be read, sequences: {slice: {epoch, sequence}},
-//!                              clusterTime, anchor ▸ sequence of the record at offset - 1, owner ▸ sessions}
+//!                              clusterTime, anchor ▸ sequence of the record at offset - 1, owner ▸ sessions,
+//!                              ordered ▸ the collection whose unique index asks for the source's order}
 //!   oplogue.<pipeline>.keys   {_id: {topic, partition, ns, key}, why: "missing" | "dead", slice, epoch, sequence}
 //! ```
 //!
