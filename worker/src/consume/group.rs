@@ -51,6 +51,11 @@ impl Group {
         blocking(move || ask(&group)).await
     }
 
+    /// Connects anew at the next question: after an outage of the brokers a client may go by what it knew before.
+    pub fn forget(&mut self) {
+        self.client = OnceLock::new();
+    }
+
     fn client(&self) -> Result<&BaseConsumer<kafka::Context>> {
         if let Some(client) = self.client.get() {
             return Ok(client);

@@ -84,7 +84,8 @@ impl Reader {
                     self.shared.intake().probed(&topic, Probe::new(upto, ends));
                 }
                 Err(error) if error.kind == Kind::Transient => {
-                    tracing::debug!(reason = error.chain(), "asked again in the next turn");
+                    tracing::warn!(%topic, reason = error.chain(), "where its partitions end is asked anew");
+                    self.leading.asks.forget();
                 }
                 Err(error) => return Err(error),
             }
