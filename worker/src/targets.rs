@@ -38,9 +38,7 @@ impl Targets {
         if self.mapping.is_empty() {
             return Ok(ns.clone());
         }
-        let mapped = self.mapping.target(ns);
-        let mapped = mapped.map_err(|unmapped| Error::new(Kind::Misconfigured, unmapped.to_string()))?;
-        let target = mapped.map_or_else(|| ns.clone(), |(_, target)| target);
+        let target = name(&self.mapping, ns)?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.get(&target) {
             Some(other) if other != ns => {
@@ -57,6 +55,16 @@ impl Targets {
             }
         }
     }
+}
+
+/// What a namespace is called at the target.
+///
+/// # Errors
+/// Misconfigured when there is no name that it can have.
+pub fn name(mapping: &Mapping, ns: &Namespace) -> Result<Namespace> {
+    let mapped = mapping.target(ns);
+    let mapped = mapped.map_err(|unmapped| Error::new(Kind::Misconfigured, unmapped.to_string()))?;
+    Ok(mapped.map_or_else(|| ns.clone(), |(_, target)| target))
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ impl Sweep {
     /// Whether the request still stands where the target was read.
     #[must_use]
     pub fn is_for(&self, request: &Request) -> bool {
-        let text = |key: &Option<Box<RawValue>>| key.as_ref().map(|key| key.get().to_owned());
-        self.ns == request.ns && text(&self.after) == text(&request.swept)
+        let (after, swept) = (self.after.as_deref(), request.swept.as_deref());
+        self.ns == request.ns && after.map(RawValue::get) == swept.map(RawValue::get)
     }
 }
 

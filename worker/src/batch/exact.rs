@@ -76,7 +76,9 @@ impl<T: Target> Parts<T> {
             written: &tally.written,
             names: &names.names,
         };
-        self.report.done(&done);
+        if records > 0 {
+            self.report.done(&done);
+        }
         let wants_more = progress.wants_more;
         let stop = progress.stop.take().or_else(|| notes.stop.take().filter(|_| !wants_more));
         Ok(Applied { lanes: progress.stands(), latest, stop, wants_more })

@@ -20,7 +20,7 @@ use crate::{
     consume::intake::Taken,
     dead_letter::Reason,
     plan::{self, NamespaceId, Refusal},
-    sink::{Lesson, target::Target},
+    sink::{Lesson, UNIQUE_INDEX, target::Target},
 };
 
 /// A portion that was tried.
@@ -156,7 +156,7 @@ impl<T: Target> Exact<T> {
             tried.miss(record, progress);
         } else if here(|mark| *mark == Mark::Dead) || stored.values().any(|stored| !stored.marks.is_empty()) {
             let text = "a unique index of the target holds a value of this document, of a document with a dead letter".to_owned();
-            progress.refuse(place, Reason { kind: "unique_index", text });
+            progress.refuse(place, Reason { kind: UNIQUE_INDEX, text });
         } else if !tried.ready.taken[place.lane].is_all {
             progress.cut(place, None);
         } else {

@@ -49,11 +49,6 @@ impl<T: Target> Exact<T> {
         Self { store, control, target, kafka }
     }
 
-    /// Ends the transactions of batches that were dropped.
-    pub(super) async fn end_dropped(&self) {
-        self.store.end_dropped().await;
-    }
-
     /// Asks for what the portion found missing; once its marks are durable.
     pub(super) async fn ask_for_repairs(&self, ready: &Ready<'_>, selected: &Selected<'_>) -> Result<()> {
         let repair = |marked: &Marked<'_>| match &marked.mark {

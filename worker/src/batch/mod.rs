@@ -145,7 +145,7 @@ impl<T: Target> Apply for Batches<T> {
             Err(error) => {
                 // Whoever owns the lanes now is not to wait for a transaction that nobody goes on with.
                 if let Some(exact) = &self.parts.exact {
-                    exact.end_dropped().await;
+                    exact.store.end_dropped().await;
                 }
                 give_back(taken, error)
             }

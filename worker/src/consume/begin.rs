@@ -234,17 +234,11 @@ fn first(partition: &Partition, committed: Option<i64>, (low, high): (i64, i64))
     }
 }
 
-/// The assignment with each partition's first offset.
-pub(super) fn assignment(starts: &[Start]) -> TopicPartitionList {
-    let offsets = starts
-        .iter()
-        .map(|start| (start.partition.topic.to_string(), start.partition.number, Offset::Offset(start.at)));
-    offsets.collect()
-}
-
-/// Partitions that are assigned and not read.
-pub(super) fn at_their_ends(partitions: &[Partition]) -> TopicPartitionList {
-    partitions.iter().map(|partition| (partition.topic.to_string(), partition.number, Offset::End)).collect()
+/// The assignment with each partition's first offset; of those that are not read, their ends.
+pub(super) fn assignment(starts: &[Start], held: &[Partition]) -> TopicPartitionList {
+    let read = starts.iter().map(|start| (&start.partition, Offset::Offset(start.at)));
+    let held = held.iter().map(|partition| (partition, Offset::End));
+    read.chain(held).map(|(partition, at)| (partition.topic.to_string(), partition.number, at)).collect()
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Reader {
             self.open(&client, start)?;
             self.leading.led.insert(start.partition.topic.clone());
         }
-        let assigned = client.incremental_assign(&begin::assignment(starts));
+        let assigned = client.incremental_assign(&begin::assignment(starts, &[]));
         assigned.map_err(|error| failed("cannot take an ordered topic on", error))
     }
 

@@ -129,15 +129,10 @@ impl Reader {
             self.open(&client, start)?;
         }
         self.hold(&starts.held)?;
-        let held = begin::at_their_ends(&starts.held);
-        let mut assigned = begin::assignment(&starts.own);
-        for held in held.elements() {
-            let added = assigned.add_partition_offset(held.topic(), held.partition(), held.offset());
-            added.map_err(|error| failed("cannot take partitions on", error))?;
-        }
         self.consumer
-            .incremental_assign(&assigned)
+            .incremental_assign(&begin::assignment(&starts.own, &starts.held))
             .map_err(|error| failed("cannot take partitions on", error))?;
+        let held = begin::assignment(&[], &starts.held);
         if held.count() > 0
             && let Err(error) = self.consumer.pause(&held)
         {

@@ -34,6 +34,7 @@ mod write;
 pub use attempt::{Attempt, Judge, Lesson};
 pub use carry::{Run, Written};
 pub use deployment::Deployment;
+pub(crate) use reason::UNIQUE_INDEX;
 
 use std::{
     collections::HashMap,
@@ -88,7 +89,8 @@ fn reply(bytes: &[u8], kind: Kind) -> Result<Reply> {
     reply.map_err(|error| Error::caused(ErrorKind::Invariant, "the target's reply cannot be read", error))
 }
 
-fn raw(body: Vec<u8>) -> Result<RawDocumentBuf> {
+/// A command's body as the driver takes it.
+pub(crate) fn raw(body: Vec<u8>) -> Result<RawDocumentBuf> {
     RawDocumentBuf::from_bytes(body)
         .map_err(|error| Error::caused(ErrorKind::Invariant, "a command's body is no BSON", error))
 }

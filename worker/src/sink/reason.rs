@@ -9,7 +9,7 @@ const TOO_LARGE: [i32; 3] =
     [code::BSON_OBJECT_TOO_LARGE, code::DOCUMENT_TOO_LARGE_AFTER_UPDATE, code::DOCUMENT_TOO_LARGE_FOR_UPSERT];
 
 /// The word for a value that a unique index has already.
-pub(super) const UNIQUE_INDEX: &str = "unique_index";
+pub(crate) const UNIQUE_INDEX: &str = "unique_index";
 
 /// Why a statement that met `fault` is given up.
 pub(super) fn of(fault: Fault) -> Reason {

@@ -14,7 +14,10 @@ use common::{
 };
 use serde_json::value::RawValue;
 
-use crate::sink::target::{Target, Trouble};
+use crate::sink::{
+    self,
+    target::{Target, Trouble},
+};
 
 /// Keys of one batch at most.
 const MOST_KEYS: i32 = 2000;
@@ -67,9 +70,7 @@ async fn behind<T: Target>(target: &T, at: &Namespace, after: Option<&[u8]>) -> 
 }
 
 async fn find<T: Target>(target: &T, at: &Namespace, command: Writer) -> Result<Vec<RawDocumentBuf>> {
-    let command = RawDocumentBuf::from_bytes(command.into_bytes())
-        .map_err(|error| Error::caused(Kind::Invariant, "a listing's command", error))?;
-    match target.find(at, command, MOST_BYTES).await {
+    match target.find(at, sink::raw(command.into_bytes())?, MOST_BYTES).await {
         Ok(found) => Ok(found.documents),
         Err(Trouble::Failed(error)) => Err(error),
         Err(Trouble::Refused(fault)) => {

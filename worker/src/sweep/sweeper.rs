@@ -6,12 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
-    control::Sweep,
-    error::{Error, Kind, Result},
-    mapping::Mapping,
-    namespace::Namespace,
-};
+use common::{control::Sweep, error::Result, mapping::Mapping};
 use tokio_util::sync::CancellationToken;
 
 use super::{Wanted, listing, wanted::Sweeping};
@@ -19,6 +14,7 @@ use crate::{
     consume::{Group, Shared},
     control::Control,
     sink::Deployment,
+    targets,
 };
 
 /// How often it is looked whether a sweep can go on.
@@ -102,7 +98,7 @@ impl Sweeper {
         if progress.asked.as_ref().is_some_and(|(asked, at)| *asked == from && at.elapsed() < ASK_AGAIN) {
             return Ok(());
         }
-        let at = self.name(&sweep.ns)?;
+        let at = targets::name(&self.mapping, &sweep.ns)?;
         let batch = listing::batch(&self.target, &at, &sweep.ns, sweep.swept.as_deref()).await?;
         tracing::debug!(ns = %sweep.ns, keys = batch.keys.len(), "the target is looked through");
         self.control.say(&Sweep::key(&sweep.request), &batch).await?;
@@ -132,12 +128,6 @@ impl Sweeper {
         progress.ends = Some(ends);
         progress.is_applied = is_applied;
         Ok(is_applied)
-    }
-
-    fn name(&self, ns: &Namespace) -> Result<Namespace> {
-        let mapped = self.mapping.target(ns);
-        let mapped = mapped.map_err(|unmapped| Error::new(Kind::Misconfigured, unmapped.to_string()))?;
-        Ok(mapped.map_or_else(|| ns.clone(), |(_, target)| target))
     }
 }
 

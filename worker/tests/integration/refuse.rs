@@ -32,9 +32,7 @@ async fn document_that_the_target_refuses_becomes_a_dead_letter_and_its_neighbou
     let pipe = Pipe::new("validator").await;
     let users = pipe.events("users", 1).await;
     pipe.target.create_collection(&users.ns.coll).validator(doc! {"age": {"$lt": 30}}).await.unwrap();
-    let index = mongodb::IndexModel::builder().keys(doc! {"email": 1});
-    let index = index.options(mongodb::options::IndexOptions::builder().unique(true).build()).build();
-    pipe.coll(&users).create_index(index).await.unwrap();
+    pipe.unique(&users, "email").await;
     let _worker = pipe.worker("[worker]\ndelivery = \"at_least_once\"\n");
     let mut twin = user(3);
     twin.insert("email", "user1@example.com");

@@ -72,9 +72,7 @@ async fn wrong_password_ends_with_status_2() {
 async fn documents_that_swap_a_unique_value_both_arrive() {
     let pipe = Pipe::new("swap").await;
     let users = pipe.events("users", 1).await;
-    let index = mongodb::IndexModel::builder().keys(doc! {"email": 1});
-    let index = index.options(mongodb::options::IndexOptions::builder().unique(true).build()).build();
-    pipe.coll(&users).create_index(index).await.unwrap();
+    pipe.unique(&users, "email").await;
     let with = |id: i32, email: &str| doc! {"_id": id, "email": email};
     let set = |id: i32, email: &str| update(id, doc! {"updatedFields": {"email": email}});
     pipe.publish(&users, [insert(with(1, "a")), insert(with(2, "b"))]).await;

@@ -3,19 +3,12 @@
 use std::collections::BTreeMap;
 
 use bson::{Document, doc};
-use mongodb::{IndexModel, options::IndexOptions};
 
 use crate::support::{Events, Pipe, Worker, event::*, until};
 
 const DOCUMENTS: i32 = 12;
 /// Few more than documents, so that values change hands at once.
 const SEATS: i32 = 14;
-
-async fn unique(pipe: &Pipe, events: &Events) {
-    let options = IndexOptions::builder().unique(true).build();
-    let index = IndexModel::builder().keys(doc! {"seat": 1}).options(options).build();
-    pipe.coll(events).create_index(index).await.unwrap();
-}
 
 fn sits(id: i32, seat: i32) -> Document {
     doc! {"_id": id, "seat": seat}
@@ -89,7 +82,7 @@ impl Source {
 async fn values_change_hands_between_partitions_while_workers_come_and_go() {
     let pipe = Pipe::new("seats").await;
     let people = pipe.events("people", 4).await;
-    unique(&pipe, &people).await;
+    pipe.unique(&people, "seat").await;
     let mut source = Source::new();
     let backlog: Vec<_> = (0..2500).map(|_| source.next()).collect();
     pipe.publish(&people, backlog).await;
@@ -122,7 +115,7 @@ async fn values_change_hands_between_partitions_while_workers_come_and_go() {
 async fn one_worker_reads_the_topic_and_commits_for_all_of_its_partitions() {
     let pipe = Pipe::new("leads").await;
     let people = pipe.events("people", 4).await;
-    unique(&pipe, &people).await;
+    pipe.unique(&people, "seat").await;
     let (first, second) = (pipe.worker(""), pipe.worker(""));
     pipe.publish(&people, [insert(sits(1, 1))]).await;
     pipe.until_count(&people, 1).await;
@@ -154,7 +147,7 @@ async fn index_that_comes_and_goes_is_followed() {
         }
         source.is_at(&pipe, &people).await;
         if round == 0 {
-            unique(&pipe, &people).await;
+            pipe.unique(&people, "seat").await;
         }
     }
     // Nothing may have collided yet; a new life looks at the indexes before its first write.
@@ -179,7 +172,7 @@ async fn index_that_comes_and_goes_is_followed() {
 async fn old_values_that_are_replayed_end_in_the_right_state() {
     let pipe = Pipe::new("again").await;
     let people = pipe.events("people", 4).await;
-    unique(&pipe, &people).await;
+    pipe.unique(&people, "seat").await;
     let mut source = Source::new();
     let history: Vec<_> = (0..400).map(|_| source.next()).collect();
     pipe.publish(&people, history).await;
@@ -202,7 +195,7 @@ async fn old_values_that_are_replayed_end_in_the_right_state() {
 async fn value_that_nobody_will_free_stops_the_worker_behind_what_comes_before() {
     let pipe = Pipe::new("taken").await;
     let people = pipe.events("people", 4).await;
-    unique(&pipe, &people).await;
+    pipe.unique(&people, "seat").await;
     pipe.coll(&people).insert_one(sits(-1, 3)).await.unwrap();
     pipe.publish(&people, (0..40).map(|id| insert(sits(id, id)))).await;
     let (status, log) = pipe.worker("").ended();
@@ -226,7 +219,7 @@ async fn value_that_a_document_with_a_dead_letter_kept_makes_another_dead_letter
         .validator(doc! {"age": {"$not": {"$gt": 30}}})
         .await
         .unwrap();
-    unique(&pipe, &people).await;
+    pipe.unique(&people, "seat").await;
     let moves = update(1, doc! {"updatedFields": {"seat": 2, "age": 99}});
     pipe.publish(&people, [insert(sits(1, 1)), moves, insert(sits(2, 1)), insert(sits(3, 3))]).await;
     let worker = pipe.worker("");

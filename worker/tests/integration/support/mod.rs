@@ -23,7 +23,7 @@ use common::{
     raw,
     topics::Topics,
 };
-use mongodb::{Client, Collection, Database};
+use mongodb::{Client, Collection, Database, IndexModel, options::IndexOptions};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
@@ -246,6 +246,13 @@ impl Pipe {
     /// Runs one of the worker's commands to its end; gives the exit status and what it said.
     pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
         process::command(self, self.dir.path(), arguments)
+    }
+
+    /// Makes an index of the target's collection that no two documents may have the same value of.
+    pub(crate) async fn unique(&self, events: &Events, field: &str) {
+        let options = IndexOptions::builder().unique(true).build();
+        let index = IndexModel::builder().keys(doc! {field: 1}).options(options).build();
+        self.coll(events).create_index(index).await.unwrap();
     }
 
     pub(crate) fn coll(&self, events: &Events) -> Collection<Document> {
