@@ -109,6 +109,10 @@ metrics! {
     Counter Count WORKER_REPAIRS = "oplogue_worker_repairs_total" ["ns"];
     /// Deltas left to a repair that was asked for.
     Counter Count WORKER_SKIPPED = "oplogue_worker_skipped_total" [""];
+    /// Definition changes carried out at the target.
+    Counter Count WORKER_DDL_APPLIED = "oplogue_worker_ddl_applied_total" ["op"];
+    /// Assigned partitions that wait at a definition change for the others to come to it.
+    Gauge Count WORKER_AT_BARRIERS = "oplogue_worker_partitions_at_barriers" [""];
     /// Definition changes passed over by policy.
     Counter Count WORKER_DDL_IGNORED = "oplogue_worker_ddl_ignored_total" ["op"];
     /// Partitions assigned to this worker.
