@@ -85,7 +85,10 @@ impl Barriers {
             counter!(names::WORKER_DUPLICATES).increment(1);
         } else if waiting.wanted == Wanted::Ignore && waiting.marker.number == 0 {
             let (operation, ns) = (waiting.marker.operation(), waiting.marker.ns().to_string());
-            tracing::warn!(ns, "`{operation}` is not applied: worker.ddl says `ignore`");
+            tracing::warn!(
+                ns,
+                "`{operation}` is not applied: worker.ddl says `ignore`, or the documents are shaped by field rules"
+            );
             counter!(names::WORKER_DDL_IGNORED, "op" => operation).increment(1);
         }
         self.pass(waiting, own).await
@@ -119,10 +122,13 @@ impl Barriers {
             let partitions = marker.places.iter().filter(|place| place.topic == topic.topic).count();
             (ns, topic.topic.clone(), u16::try_from(partitions).unwrap_or(u16::MAX))
         };
+        if matches!(deed, Deed::Indexes(..)) {
+            return Ok(());
+        }
         let (Some(first), Some(last)) = (marker.places.first(), marker.places.last()) else { return Ok(()) };
         let (ns, to) = match (&marker.change, deed) {
             (Change::Rename { from, to, .. }, Deed::Rename { .. }) => (from, Some(to)),
-            (Change::Rename { from: ns, .. } | Change::Drop(ns), _) => (ns, None),
+            _ => (marker.ns(), None),
         };
         let from = home(ns, first);
         let from = Home { ns: from.0, topic: &from.1, partitions: from.2 };
@@ -186,7 +192,11 @@ impl Marker {
     /// The namespace that it is about, by the source's name.
     pub(super) const fn ns(&self) -> &Namespace {
         match &self.change {
-            Change::Drop(ns) | Change::Rename { from: ns, .. } => ns,
+            Change::Drop(ns)
+            | Change::Rename { from: ns, .. }
+            | Change::CreateIndexes(ns, _)
+            | Change::DropIndexes(ns, _)
+            | Change::ModifyIndex(ns, _) => ns,
         }
     }
 }
