@@ -240,8 +240,10 @@ async fn indexes(client: &mongodb::Client, db: &str) -> Vec<(String, Vec<Documen
         let command = doc! {"listIndexes": &name};
         let cursor = client.database(db).run_cursor_command(command).await.expect("the server answers");
         let found: Vec<Document> = cursor.try_collect().await.expect("the server answers");
-        let mut found: Vec<_> =
-            found.into_iter().filter(|index| index.get_str("name") != Ok("_id_")).collect();
+        let mut found: Vec<_> = found
+            .into_iter()
+            .filter(|index| index.get_str("name").is_ok_and(|name| name != "_id_"))
+            .collect();
         for index in &mut found {
             index.remove("unique");
             if index.contains_key("expireAfterSeconds") {

@@ -10,13 +10,14 @@ use common::{
 };
 use metrics::counter;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     deed::Deed,
     judge::{Next, judge, missing},
     marker::{Change, Marker},
     policy::Wanted,
-    stage::{Barriers, Waiting},
+    stage::{Barriers, Waiting, Working},
 };
 use crate::{
     checkpoint::{Advance, Held, Home, Intent, Stored},
@@ -95,14 +96,21 @@ impl Barriers {
     }
 
     async fn carry_out(
-        &self,
+        &mut self,
         waiting: &Waiting,
         deed: &Deed,
         intent: Intent,
         held: Held<'_>,
     ) -> Result<bool> {
         let marker = &waiting.marker;
-        if !self.collections.carry_out(deed, intent, &marker.barrier).await? {
+        let is_over = match deed {
+            Deed::Indexes(..) => match self.work(marker, deed, intent).await? {
+                true => true,
+                false => return Ok(false),
+            },
+            _ => self.collections.carry_out(deed, intent, &marker.barrier).await?,
+        };
+        if !is_over {
             return Ok(true);
         }
         self.marks(marker, deed).await?;
@@ -114,6 +122,23 @@ impl Barriers {
         tracing::info!(ns, ?waited, partitions = marker.places.len(), "`{operation}` is applied");
         counter!(names::WORKER_DDL_APPLIED, "op" => operation).increment(1);
         Ok(true)
+    }
+
+    /// Work that may take long goes on beside the other barriers; `true` once it is over.
+    async fn work(&mut self, marker: &Marker, deed: &Deed, intent: Intent) -> Result<bool> {
+        let Some(at) = self.works().iter().position(|work| work.barrier == marker.barrier) else {
+            let (collections, deed, barrier) =
+                (self.collections.clone(), deed.clone(), marker.barrier.clone());
+            let task = async move { collections.carry_out(&deed, intent, &barrier).await };
+            let task = AbortOnDropHandle::new(tokio::spawn(task));
+            self.works().push(Working { barrier: marker.barrier.clone(), task });
+            return Ok(false);
+        };
+        if !self.works()[at].task.is_finished() {
+            return Ok(false);
+        }
+        let ended = self.works().swap_remove(at).task.await;
+        ended.map_err(|error| Error::caused(Kind::Invariant, "work on indexes panicked", error))?
     }
 
     /// What is known of single documents goes where they went.
