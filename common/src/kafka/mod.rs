@@ -6,6 +6,8 @@ pub mod admin;
 mod client;
 mod error;
 pub mod ledger;
+mod on_demand;
 
 pub use client::{Context, MAX_RECORD_BYTES, client_config, log, report};
 pub use error::{classify, failed};
+pub use on_demand::{Connection, OnDemand};

@@ -15,6 +15,8 @@ mod ordered;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::ordered::Ordered;
+pub use ordered::Question;
+
 pub use super::taken::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
 use super::{lane::Lane, record::Record};
 
