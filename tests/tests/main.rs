@@ -11,6 +11,7 @@ mod copied;
 mod databases;
 mod filtered;
 mod ids;
+mod interop;
 mod kills;
 mod lost_history;
 mod main_job;
