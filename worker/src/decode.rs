@@ -53,8 +53,8 @@ pub enum Poison {
     },
 }
 
-/// Decodes a value, whole or in parts, to BSON at the end of `arena`; gives its place there, or `None` for a tombstone that says nothing
-/// new: Debezium writes one behind each delete, for compacted topics.
+/// Decodes a value, whole or in parts that were [joined](join), to BSON at the end of `arena`; gives its place there, or `None` for a
+/// tombstone that says nothing new: Debezium writes one behind each delete, for compacted topics.
 ///
 /// # Errors
 /// [`Poison`]; the arena is then as it was.
@@ -63,20 +63,23 @@ pub fn value(
     headers: &Headers<'_>,
     arena: &mut Vec<u8>,
 ) -> Result<Option<Range<usize>>, Poison> {
-    let mut values = records.iter().map(|record| record.value().ok_or(Poison::Tombstone));
-    let first = values.next().ok_or(Poison::Tombstone)?;
-    let key = records[0].key();
-    if first.is_err() && headers.version.is_none() && key.is_some_and(debezium::is_key) {
-        return Ok(None);
+    let first = records.first().ok_or(Poison::Tombstone)?;
+    let value = if records.len() == 1 { first.value() } else { first.whole() };
+    match value {
+        Some(value) => decoded(first.key(), value, headers, arena).map(Some),
+        None if headers.version.is_none() && first.key().is_some_and(debezium::is_key) => Ok(None),
+        None => Err(Poison::Tombstone),
     }
-    if records.len() == 1 {
-        return decoded(key, first?, headers, arena).map(Some);
+}
+
+/// Puts the parts of every value together that [`span`] finds.
+pub fn join(records: &mut [Record]) {
+    let mut from = 0;
+    while from < records.len() {
+        let count = span(&records[from..]).unwrap_or(1);
+        Record::join(&mut records[from..from + count]);
+        from += count;
     }
-    let mut whole = first?.to_vec();
-    for part in values {
-        whole.extend_from_slice(part?);
-    }
-    decoded(key, &whole, headers, arena).map(Some)
 }
 
 /// How many of these records the first value takes.
