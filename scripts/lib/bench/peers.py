@@ -33,6 +33,8 @@ class Peer:
     def measure(self, run: Run) -> Taken:
         """As `Oplogue.measure`, but Connect runs before and is warm."""
         connect = run.world.connect()
+        # A sink that subscribes to what is not there yet looks again after five minutes.
+        run.world.create(self.topic(run))
         try:
             return self._live(run, connect) if run.workload.is_live else self._carry(run, connect)
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 
 from demo.binaries import NEEDED
@@ -35,6 +35,9 @@ CASE_SECONDS = 900.0
 REST = 0.1
 REST_SECONDS = 60.0
 KAFKA_SECONDS = 10.0
+PARTITIONS = 8
+# How often it is asked whether a case has ended: asking costs the services something.
+LOOK_SECONDS = 0.05
 # What connect-distributed.sh of the Kafka distribution gives to Connect when nobody says otherwise.
 CONNECT_HEAP_MB = 2048
 
@@ -50,10 +53,12 @@ class World:
         self.uris = {side: stack.deployments[side].uri for side in ("source", "target")}
         self.clients: Dict[str, MongoClient[Any]] = {side: MongoClient(uri) for side, uri in self.uris.items()}
         self.pipeline = Pipeline(FOLDER / "processes.json")
-        brokers = {"bootstrap.servers": self.brokers}
+        # Silent: at the end the brokers go first.
+        brokers = {"bootstrap.servers": self.brokers, "log_level": 0}
         self._admin = AdminClient(brokers)
         self._reader = Consumer({**brokers, "group.id": "bench", "allow.auto.create.topics": False})
         self._connect: Optional[Connect] = None
+        self._known: Dict[str, List[TopicPartition]] = {}
 
     def pids(self) -> Dict[str, int]:
         """The services' processes, by what they are."""
@@ -95,17 +100,25 @@ class World:
 
     def records(self, topic: str) -> int:
         """How many records a topic has; transactions' markers count as such."""
-        return sum(high - low for low, high in map(self._ends, self._partitions(topic)))
+        try:
+            if not self._known.get(topic):
+                self._known[topic] = self._partitions(topic)
+            return sum(high - low for low, high in map(self._ends, self._known[topic]))
+        except KafkaException:
+            # It is not there yet, or nobody serves it yet.
+            return 0
 
     def _ends(self, partition: TopicPartition) -> "tuple[int, int]":
         return self._reader.get_watermark_offsets(partition, timeout=KAFKA_SECONDS, cached=False)
 
     def _partitions(self, topic: str) -> "list[TopicPartition]":
-        try:
-            known = self._reader.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic]
-        except KafkaException:
-            return []
+        known = self._reader.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic]
         return [TopicPartition(topic, number) for number in known.partitions]
+
+    def create(self, topic: str) -> None:
+        """Makes a topic as all systems make theirs."""
+        for made in self._admin.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
+            made.result()
 
     def kafka_bytes(self, topic: str) -> int:
         """What the broker has written for a topic."""
@@ -129,7 +142,7 @@ def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> No
         alive()
         if time.monotonic() > deadline:
             raise Failure(f"not within {CASE_SECONDS:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(LOOK_SECONDS)
 
 
 @contextmanager

@@ -78,7 +78,9 @@ def down(name: str, keep_data: bool, only: list[str] | None = None) -> bool:
         if stack is None:
             return False
         leaving = [one for one in stack.services if only is None or _kind(stack, one) in only]
-        service.stop(leaving)
+        # Connect leaves its group before it ends, for which it needs the broker.
+        service.stop([one for one in leaving if one is stack.connect])
+        service.stop([one for one in leaving if one is not stack.connect])
         if not keep_data and len(leaving) == len(stack.services):
             _forget(stack)
         elif not keep_data:
