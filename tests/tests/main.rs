@@ -12,6 +12,7 @@ mod databases;
 mod filtered;
 mod ids;
 mod kills;
+mod letters;
 mod lost_history;
 mod main_job;
 mod memory;

@@ -6,6 +6,8 @@ pub mod admin;
 mod client;
 mod error;
 pub mod ledger;
+pub mod request;
+pub mod send;
 
 pub use client::{Context, MAX_RECORD_BYTES, client_config, log, report};
 pub use error::{classify, failed};

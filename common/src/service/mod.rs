@@ -5,17 +5,18 @@
 
 mod allocator;
 mod check;
+mod letters;
 mod order;
 mod probe;
 mod process;
 mod signals;
 
-use std::{future::Future, process::ExitCode, sync::Arc};
+use std::{future::Future, io::Write, process::ExitCode, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Action, Cli, Seek, SnapshotOrder, command},
+    cli::{Action, Cli, DeadLettersOrder, Seek, SnapshotOrder, command},
     config::{Config, Loaded, Problem, Problems, Role, Sources},
     error::{Error, Kind, Result},
     supervision::Supervisor,
@@ -63,6 +64,18 @@ pub trait Service {
         async { Err(Error::new(Kind::Misconfigured, "only a producer copies")) }
     }
 
+    /// Does something with dead letters; writes what it has to say to `out`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn dead_letters(
+        _config: Arc<Config>,
+        _order: DeadLettersOrder,
+        _out: impl Write + Send + 'static,
+    ) -> impl Future<Output = Result<()>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker refuses records")) }
+    }
+
     /// Does the work until `context.shutdown` is cancelled, then drains and returns.
     ///
     /// # Errors
@@ -107,6 +120,7 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
     match action {
         Action::Check { connect } => check::check::<S>(loaded, connect),
         Action::Snapshot(order) => order::give::<S>(loaded, order),
+        Action::DeadLetters(order) => letters::deal::<S>(loaded, order),
         Action::Health => probe::health(&loaded),
         Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
         _ => {

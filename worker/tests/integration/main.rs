@@ -6,6 +6,7 @@
 
 mod apply;
 mod crashes;
+mod desk;
 mod lost;
 mod marks;
 mod orphans;
