@@ -9,7 +9,7 @@
 //! Owns the commands `worker dead-letters …`. Guards: nothing is taken out of the topic, for it is the log of what was refused and of what
 //! was decided about it; and no refused change is ever applied by hand. A replay asks for the document as the source has it now, which
 //! enters the log behind everything published before, so an older version cannot overwrite a newer one
-//! (`docs/adr/0009-a-replay-asks-for-the-document.md`).
+//! (`docs/adr/0010-a-replay-asks-for-the-document.md`).
 
 mod discard;
 mod letter;
