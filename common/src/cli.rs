@@ -4,13 +4,17 @@
 //! environment and the file. No flag takes a secret, for command lines show in `ps`.
 
 mod dead_letters;
+mod schema;
 
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-pub use self::dead_letters::{DeadLettersOrder, Form, LetterId, ListOrder, Wanted, Which};
+pub use self::{
+    dead_letters::{DeadLettersOrder, Form, LetterId, ListOrder, Wanted, Which},
+    schema::{SchemaForm, SchemaOrder},
+};
 use crate::{config::Role, namespace::Namespace};
 
 /// A configuration key that is also a flag.
@@ -104,6 +108,8 @@ pub enum Action {
     Snapshot(SnapshotOrder),
     /// Look at records that could not be applied, and deal with them.
     DeadLetters(DeadLettersOrder),
+    /// Show what documents look like.
+    Schema(SchemaOrder),
 }
 
 /// From where partitions are applied next.
@@ -162,6 +168,7 @@ impl Cli {
                 detach: snapshot.get_flag("detach"),
             }),
             Some(("dead-letters", letters)) => Action::DeadLetters(dead_letters::order(letters)),
+            Some(("schema", schema)) => Action::Schema(schema::order(schema)),
             _ => Action::Run,
         };
         let matches = innermost(matches);
@@ -199,6 +206,7 @@ pub fn command(role: Role) -> Command {
         .subcommand(completions_command())
         .subcommands((role == Role::Worker).then(seek_command))
         .subcommands((role == Role::Worker).then(dead_letters::command))
+        .subcommands((role == Role::Worker).then(schema::command))
         .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)

@@ -3,7 +3,7 @@
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use common::{
-    cli::{DeadLettersOrder, Seek},
+    cli::{DeadLettersOrder, SchemaOrder, Seek},
     config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
@@ -35,6 +35,14 @@ impl Service for Worker {
         mut out: impl Write + Send + 'static,
     ) -> Result<()> {
         blocking(move || worker::dead_letter::desk::deal(&config, &order, &mut out)).await
+    }
+
+    async fn schema(
+        config: Arc<Config>,
+        order: SchemaOrder,
+        mut out: impl Write + Send + 'static,
+    ) -> Result<()> {
+        blocking(move || worker::schema::print(&config, &order, &mut out)).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

@@ -13,6 +13,7 @@ mod orphans;
 mod plain;
 mod refuse;
 mod restart;
+mod schema;
 mod share;
 mod support;
 mod target;
