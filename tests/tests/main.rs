@@ -26,6 +26,7 @@ mod reconcile;
 mod refusals;
 mod repairs;
 mod requests;
+mod schema;
 mod shaping;
 mod snapshots;
 mod standby;

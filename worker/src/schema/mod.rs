@@ -21,6 +21,8 @@
 //! time that a document lacked it. Whoever reads the same records finds the same versions. A report that arrives late may bring a
 //! version between two others.
 //!
+//! Why it is so: `docs/adr/0011-the-schema-is-a-sum.md`.
+//!
 //! # What it does not promise
 //!
 //! It is an observation, not a ledger: what a worker has seen and not yet told when it is killed is not counted (up to a minute; a drift is

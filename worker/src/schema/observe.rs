@@ -9,8 +9,6 @@
 //! A delta's `items.0.price` is a path through the array `items` unless a field `0` is known there. Of an array the first
 //! [`ELEMENTS`] elements are looked at, and nothing below [`DEPTH`] levels. Values are never kept.
 
-use std::collections::HashMap;
-
 use common::{
     cluster_time::ClusterTime,
     event::UpdateDescription,
@@ -36,7 +34,9 @@ const DEPTH: usize = 32;
 pub struct Observed {
     tree: Tree,
     /// What has been counted since it was last taken, by the partition that it was read from.
-    counted: HashMap<Partition, Counted>,
+    counted: Vec<(Partition, Counted)>,
+    /// The partition that was looked at last: events come lane by lane.
+    last: usize,
 }
 
 /// What has been counted in one partition.
@@ -65,19 +65,16 @@ impl Observed {
     /// Nothing was seen; there is room for so many paths.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { tree: Tree::new(limit), counted: HashMap::new() }
+        Self { tree: Tree::new(limit), counted: Vec::new(), last: 0 }
     }
 
     /// Looks at an event of a partition; what is new goes to `drifts`.
     pub fn see(&mut self, partition: &Partition, sight: &Sight<'_>, drifts: &mut Vec<Drift>) {
-        if !self.counted.contains_key(partition) {
-            self.counted.insert(partition.clone(), Counted::default());
-        }
-        let counted = self.counted.get_mut(partition).expect("it is there now");
+        let place = self.place(partition);
         let is_news = !sight.is_snapshot && self.tree.since.is_some_and(|since| since < sight.at);
         self.tree.since = earliest(self.tree.since, Some(sight.at));
         let was_full = self.tree.is_full;
-        let Counted { documents, updates, tallies } = counted;
+        let Counted { documents, updates, tallies } = &mut self.counted[place].1;
         let mut walk = Walk { tree: &mut self.tree, tallies, at: sight.at, is_news, drifts };
         match (sight.document, sight.delta) {
             (Some(document), _) => {
@@ -93,6 +90,16 @@ impl Observed {
         if self.tree.is_full && !was_full {
             drifts.push(Drift { path: String::new(), at: sight.at, what: What::Full(self.tree.len()) });
         }
+    }
+
+    fn place(&mut self, partition: &Partition) -> usize {
+        if self.counted.get(self.last).is_none_or(|(last, _)| last != partition) {
+            self.last = self.counted.iter().position(|(known, _)| known == partition).unwrap_or_else(|| {
+                self.counted.push((partition.clone(), Counted::default()));
+                self.counted.len() - 1
+            });
+        }
+        self.last
     }
 
     /// Takes what has been counted, as it is told to others.
@@ -116,7 +123,8 @@ impl Observed {
 
     /// Gives back what could not be told.
     pub fn give_back(&mut self, partition: &Partition, told: &Contribution) {
-        let counted = self.counted.entry(partition.clone()).or_default();
+        let place = self.place(partition);
+        let counted = &mut self.counted[place].1;
         counted.documents += told.documents;
         counted.updates += told.updates;
         for (path, tally) in &told.paths {

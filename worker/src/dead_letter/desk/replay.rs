@@ -39,6 +39,39 @@ const KEY_BYTES: usize = 256 * 1024;
 /// A request, by its key, and the documents that it asks for.
 type Asked = BTreeMap<String, (Request, Vec<About>)>;
 
+/// What is meant, and every letter that may be replayed with it, by their documents.
+struct Meant<'s> {
+    ids: BTreeSet<LetterId>,
+    letters: BTreeMap<About, Vec<&'s Letter>>,
+}
+
+impl<'s> Meant<'s> {
+    fn of(meant: &[&'s Letter], shelf: &'s Shelf) -> Self {
+        let mut letters: BTreeMap<About, Vec<&Letter>> = BTreeMap::new();
+        for letter in shelf.letters() {
+            if let Ok(about) = letter.about() {
+                letters.entry(about).or_default().push(letter);
+            }
+        }
+        Self { ids: meant.iter().map(|letter| letter.id()).collect(), letters }
+    }
+
+    fn of_documents(&self, documents: &[About]) -> impl Iterator<Item = &'s Letter> {
+        documents.iter().filter_map(|about| self.letters.get(about)).flatten().copied()
+    }
+
+    /// How many of these documents' letters are meant.
+    fn count(&self, documents: &[About]) -> usize {
+        self.of_documents(documents).filter(|letter| self.ids.contains(&letter.id())).count()
+    }
+
+    /// The letters that are replayed with these documents: what is meant, and what is open.
+    fn replayed(&self, documents: &[About]) -> Vec<&'s Letter> {
+        let is_replayed = |letter: &&Letter| letter.verdict.is_none() || self.ids.contains(&letter.id());
+        self.of_documents(documents).filter(is_replayed).collect()
+    }
+}
+
 impl Desk<'_> {
     /// Replays what is meant.
     pub(super) fn replay(
@@ -63,10 +96,10 @@ impl Desk<'_> {
         }
         let asked = asked(documents)?;
         if is_trial || asked.is_empty() {
-            tell_of_trial(&asked, out);
+            tell_of_trial(&asked, left, out);
             return ended(left);
         }
-        left += self.carry_out(&asked, &shelf, &meant, within, out)?;
+        left += self.carry_out(&asked, &Meant::of(&meant, &shelf), within, out)?;
         ended(left)
     }
 
@@ -74,8 +107,7 @@ impl Desk<'_> {
     fn carry_out(
         &self,
         asked: &Asked,
-        shelf: &Shelf,
-        meant: &[&Letter],
+        meant: &Meant<'_>,
         within: Duration,
         out: &mut impl Write,
     ) -> Result<usize> {
@@ -86,27 +118,17 @@ impl Desk<'_> {
         let found = requests::follow(kafka, &control, &keys, Some(within), |_, _| {})?;
         let mut left = 0;
         for (key, (request, documents)) in asked {
-            let documents: BTreeSet<_> = documents.iter().collect();
-            let is_of = |letter: &&Letter| letter.about().is_ok_and(|about| documents.contains(&about));
-            match outcome(found.get(key), within) {
-                Ok(()) => {
-                    let is_meant = |letter: &Letter| meant.iter().any(|meant| meant.id() == letter.id());
-                    let replayed = shelf.letters().filter(is_of);
-                    let replayed: Vec<_> =
-                        replayed.filter(|letter| letter.verdict.is_none() || is_meant(letter)).collect();
-                    let ids: Vec<LetterId> =
-                        replayed.iter().flat_map(|letter| letter.pieces.iter().copied()).collect();
-                    self.decide(&Verdict::now(Decision::Replayed, None), &ids)?;
-                    let documents = count(documents.len());
-                    let letters = letters(replayed.len());
-                    say(out, &format!("{}: {documents} published anew, {letters} replayed", request.ns));
-                }
-                Err(why) => {
-                    let of_it = meant.iter().copied().filter(|letter| is_of(letter)).count();
-                    left += of_it;
-                    say(out, &format!("{}: {} not replayed: {why}", request.ns, letters(of_it)));
-                }
+            if let Err(why) = outcome(found.get(key), within) {
+                let of_it = meant.count(documents);
+                left += of_it;
+                say(out, &format!("{}: {} not replayed: {why}", request.ns, letters(of_it)));
+                continue;
             }
+            let replayed = meant.replayed(documents);
+            let ids: Vec<_> = replayed.iter().flat_map(|letter| letter.pieces.iter().copied()).collect();
+            self.decide(&Verdict::now(Decision::Replayed, None), &ids)?;
+            let (documents, letters) = (count(documents.len()), letters(replayed.len()));
+            say(out, &format!("{}: {documents} published anew, {letters} replayed", request.ns));
         }
         Ok(left)
     }
@@ -168,11 +190,11 @@ fn outcome(found: Option<&Option<Request>>, within: Duration) -> Result<(), Stri
     }
 }
 
-fn tell_of_trial(asked: &Asked, out: &mut impl Write) {
+fn tell_of_trial(asked: &Asked, left: usize, out: &mut impl Write) {
     for (request, documents) in asked.values() {
         say(out, &format!("{}: {} would be published anew", request.ns, count(documents.len())));
     }
-    if asked.is_empty() {
+    if asked.is_empty() && left == 0 {
         say(out, "nothing to replay");
     }
 }
