@@ -164,7 +164,7 @@ impl Life {
     async fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
         let Config { kafka, pipeline, .. } = self.config.as_ref();
         let topics = Topics::new(&kafka.topic_prefix, pipeline);
-        let admin = Admin::new(kafka, CLIENT)?;
+        let admin = Admin::new(kafka, CLIENT);
         let client = source.client.clone();
         let most = Budget::of(&self.config.producer).record;
         let (kafka, limits) = ((kafka.clone(), admin), (self.limits.clone(), most));

@@ -12,13 +12,14 @@
 
 use std::{
     collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use common::{
     config::Config,
     error::{Error, Kind, Result},
-    kafka::{self, client_config, failed},
+    kafka::{self, Connection, client_config, failed},
     topics::Topics,
 };
 use rdkafka::{
@@ -68,19 +69,25 @@ pub fn run(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationT
                 }
                 fenced = Some(Instant::now());
                 tracing::warn!(reason = error.chain(), "joins the producers' group once more");
-                held.send_replace(Held::default());
+            }
+            Err(error) if error.kind == Kind::Transient => {
+                tracing::warn!(reason = error.chain(), "joins the producers' group with a new client");
             }
             ended => return ended,
         }
+        held.send_replace(Held::default());
     }
 }
 
-/// One membership.
+/// One membership; transient when its client has to be replaced.
 fn stay(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToken) -> Result<()> {
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
     let consumer = join(config, &topics.positions(), held.clone())?;
     let mut warned: Option<Instant> = None;
+    let mut connection = Connection::default();
     while !shutdown.is_cancelled() {
+        let is_up = consumer.context().is_up.load(Ordering::Relaxed);
+        connection.is_up(is_up, Instant::now()).map_err(|error| Error { kind: Kind::Transient, ..error })?;
         let Some(Err(error)) = consumer.poll(PATIENCE) else { continue };
         let error = explain(error);
         if error.kind != Kind::Transient {
@@ -113,7 +120,7 @@ fn join(config: &Config, positions: &str, held: watch::Sender<Held>) -> Result<B
         settings.set("group.instance.id", instance);
     }
     let consumer = settings
-        .create_with_context(Membership { held })
+        .create_with_context(Membership { held, is_up: AtomicBool::default() })
         .map_err(|error| failed("cannot build the consumer of the producers' group", error))?;
     let subscribed = BaseConsumer::subscribe(&consumer, &[positions]);
     subscribed.map_err(|error| failed("cannot join the producers' group", error))?;
@@ -137,6 +144,8 @@ fn explain(error: KafkaError) -> Error {
 /// The consumer's notebook: what it is told in callbacks goes straight to whoever looks.
 struct Membership {
     held: watch::Sender<Held>,
+    /// Whether any broker is reached.
+    is_up: AtomicBool,
 }
 
 impl Membership {
@@ -161,6 +170,8 @@ impl ClientContext for Membership {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let is_up = statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
+        self.is_up.store(is_up, Ordering::Relaxed);
         let is_member = statistics.cgrp.is_some_and(|group| group.join_state == "steady");
         self.held.send_if_modified(|held| std::mem::replace(&mut held.is_member, is_member) != is_member);
     }

@@ -71,7 +71,7 @@ pub async fn reach(config: &Config) -> Result<Vec<String>> {
         let version = source.server.version;
         lines.push(format!("source{name}: MongoDB {version} reached, its change stream can be read"));
     }
-    let admin = Admin::new(&config.kafka, CLIENT)?;
+    let admin = Admin::new(&config.kafka, CLIENT);
     blocking(move || admin.reach()).await?;
     lines.push(format!("kafka: {} reached", config.kafka.brokers));
     Ok(lines)
@@ -108,7 +108,7 @@ async fn reach_kafka(config: &Config, context: &Context) -> Result<()> {
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
     let slices = u16::try_from(config.slices()?.len()).unwrap_or(u16::MAX);
     retry(&what, &context.shutdown, &context.health.condition(KAFKA), async || {
-        let admin = Admin::new(&config.kafka, CLIENT)?;
+        let admin = Admin::new(&config.kafka, CLIENT);
         let admin = blocking(move || admin.reach().map(|()| admin)).await?;
         admin.ensure(&ledger(&config.kafka, topics.control(), 1)).await?;
         let positions = ledger(&config.kafka, topics.positions(), slices);

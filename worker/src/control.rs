@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use common::{
     control::{self as records, COPIED_PREFIX, Copied},
     error::{Error, Kind, Result},
     headers::Sequence,
-    kafka::{self, admin::REQUEST_TIMEOUT},
+    kafka::{self, OnDemand, admin::REQUEST_TIMEOUT},
     key_text,
     namespace::Namespace,
     raw::Document,
@@ -33,6 +33,7 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::checkpoint::Repair;
 
+const CLIENT: &str = "oplogue-worker-control";
 /// How long the follower may take to reach the end of the topic.
 const CATCH_UP: Duration = Duration::from_secs(10);
 /// How long a request may take to be acknowledged.
@@ -45,23 +46,22 @@ pub struct Control {
 }
 
 struct Inner {
-    kafka: Kafka,
     topic: String,
     copied: Mutex<HashMap<(String, Namespace), Copied>>,
     is_followed: bool,
     /// The offset up to which the topic was read.
     read: watch::Sender<i64>,
-    looks: OnceLock<Arc<BaseConsumer<kafka::Context>>>,
-    asks: OnceLock<FutureProducer<kafka::Context>>,
+    looks: OnDemand<BaseConsumer<kafka::Context>>,
+    asks: OnDemand<FutureProducer<kafka::Context>>,
 }
 
 impl Control {
     /// Nothing is known yet. Where the topic is not followed, nothing ever is.
     #[must_use]
-    pub fn new(kafka: Kafka, topic: String, is_followed: bool) -> Self {
+    pub fn new(kafka: &Kafka, topic: String, is_followed: bool) -> Self {
         let (copied, read) = (Mutex::default(), watch::Sender::new(0));
-        let (looks, asks) = (OnceLock::new(), OnceLock::new());
-        Self { inner: Arc::new(Inner { kafka, topic, copied, is_followed, read, looks, asks }) }
+        let (looks, asks) = (looks(kafka), asks(kafka));
+        Self { inner: Arc::new(Inner { topic, copied, is_followed, read, looks, asks }) }
     }
 
     /// Whether somebody reads the topic.
@@ -109,12 +109,14 @@ impl Control {
     /// # Errors
     /// Transient when it takes too long.
     pub async fn catch_up(&self) -> Result<()> {
-        let (consumer, topic) = (self.looks()?, self.inner.topic.clone());
+        let inner = self.inner.clone();
         let what = || format!("cannot read {} to its end", self.inner.topic);
         let unread = what();
         let (_, end) = blocking(move || {
-            let ends = consumer.fetch_watermarks(&topic, records::PARTITION, REQUEST_TIMEOUT);
-            ends.map_err(|error| kafka::failed(unread, error))
+            inner.looks.ask(|consumer| {
+                let ends = consumer.fetch_watermarks(&inner.topic, records::PARTITION, REQUEST_TIMEOUT);
+                ends.map_err(|error| kafka::failed(unread, error))
+            })
         })
         .await?;
         let mut read = self.inner.read.subscribe();
@@ -137,16 +139,15 @@ impl Control {
             "documents are missing at the target or differ; they are asked for anew"
         );
         let requests = repairs.iter().map(request).collect::<Result<Vec<_>>>()?;
-        let producer = self.asks()?;
+        let producer = self.inner.asks.get()?;
         let sent = requests.iter().map(async |(key, value)| {
             let record =
                 FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(value);
             producer.send(record, REQUEST_TIMEOUT).await.map_err(|(error, _)| error)
         });
-        try_join_all(sent)
-            .await
-            .map(drop)
-            .map_err(|error| kafka::failed("a repair could not be asked for", error))
+        let sent = try_join_all(sent).await;
+        let sent = sent.map_err(|error| kafka::failed("a repair could not be asked for", error));
+        self.inner.asks.judge(&producer, sent.map(drop))
     }
 
     /// Writes a record and waits until it is durable.
@@ -158,36 +159,34 @@ impl Control {
             .map_err(|error| Error::caused(Kind::Invariant, "a control record does not encode", error))?;
         let record =
             FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(&value);
-        let sent = self.asks()?.send(record, REQUEST_TIMEOUT).await;
-        sent.map(drop).map_err(|(error, _)| kafka::failed("a control record could not be written", error))
-    }
-
-    fn looks(&self) -> Result<Arc<BaseConsumer<kafka::Context>>> {
-        if let Some(consumer) = self.inner.looks.get() {
-            return Ok(consumer.clone());
-        }
-        let mut settings = kafka::client_config(&self.inner.kafka, "oplogue-worker-control");
-        // The end that counts is behind what is not committed yet.
-        settings.set("isolation.level", "read_uncommitted");
-        let built = settings.create_with_context(kafka::Context);
-        let built = built.map_err(|error| kafka::failed("cannot build a Kafka consumer", error))?;
-        Ok(self.inner.looks.get_or_init(|| Arc::new(built)).clone())
-    }
-
-    fn asks(&self) -> Result<&FutureProducer<kafka::Context>> {
-        if let Some(producer) = self.inner.asks.get() {
-            return Ok(producer);
-        }
-        let mut settings = kafka::client_config(&self.inner.kafka, "oplogue-worker-control");
-        settings.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", DELIVERY);
-        let built = settings.create_with_context(kafka::Context);
-        let built = built.map_err(|error| kafka::failed("cannot build the producer of requests", error))?;
-        Ok(self.inner.asks.get_or_init(|| built))
+        let producer = self.inner.asks.get()?;
+        let sent = producer.send(record, REQUEST_TIMEOUT).await;
+        let failed = |(error, _)| kafka::failed("a control record could not be written", error);
+        self.inner.asks.judge(&producer, sent.map(drop).map_err(failed))
     }
 
     fn copied(&self) -> MutexGuard<'_, HashMap<(String, Namespace), Copied>> {
         self.inner.copied.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn looks(kafka: &Kafka) -> OnDemand<BaseConsumer<kafka::Context>> {
+    let mut settings = kafka::client_config(kafka, CLIENT);
+    // The end that counts is behind what is not committed yet.
+    settings.set("isolation.level", "read_uncommitted");
+    OnDemand::new(move || {
+        let built = settings.create_with_context(kafka::Context);
+        built.map_err(|error| kafka::failed("cannot build a Kafka consumer", error))
+    })
+}
+
+fn asks(kafka: &Kafka) -> OnDemand<FutureProducer<kafka::Context>> {
+    let mut settings = kafka::client_config(kafka, CLIENT);
+    settings.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", DELIVERY);
+    OnDemand::new(move || {
+        let built = settings.create_with_context(kafka::Context);
+        built.map_err(|error| kafka::failed("cannot build the producer of requests", error))
+    })
 }
 
 fn request(repair: &Repair) -> Result<(String, String)> {
@@ -211,7 +210,7 @@ mod tests {
 
     fn control() -> Control {
         let kafka = serde_json::from_value(serde_json::json!({"brokers": "127.0.0.1:9"})).unwrap();
-        Control::new(kafka, "oplogue.p.control".to_owned(), true)
+        Control::new(&kafka, "oplogue.p.control".to_owned(), true)
     }
 
     #[test]

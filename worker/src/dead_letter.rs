@@ -18,14 +18,13 @@ mod header;
 
 use std::{
     collections::BTreeMap,
-    sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use common::{
     config::{Config, types::Kafka},
     error::Result,
-    kafka::{self, MAX_RECORD_BYTES, admin::Wanted},
+    kafka::{self, MAX_RECORD_BYTES, OnDemand, admin::Wanted},
     retry::{Backoff, retry_with},
     telemetry::{health::Condition, names},
     topics::Topics,
@@ -33,7 +32,6 @@ use common::{
 use futures_util::future::try_join_all;
 use metrics::counter;
 use rdkafka::{
-    ClientConfig,
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
@@ -89,9 +87,8 @@ pub fn topic(kafka: &Kafka, topics: &Topics) -> Wanted {
 
 /// Writes the dead-letter topic.
 pub struct DeadLetters {
-    settings: ClientConfig,
     /// Built for the first letter: an idle producer of `rdkafka` keeps a thread that wakes ten times a second.
-    producer: OnceLock<FutureProducer<kafka::Context>>,
+    producer: OnDemand<FutureProducer<kafka::Context>>,
     topic: String,
     pipeline: String,
     condition: Condition,
@@ -109,16 +106,11 @@ impl DeadLetters {
             .set("batch.size", BATCH)
             .set("message.max.bytes", MOST_BYTES.to_string());
         let (topic, pipeline) = (topics.dead_letters(), config.pipeline.clone());
-        Self { settings, producer: OnceLock::new(), topic, pipeline, condition }
-    }
-
-    fn producer(&self) -> Result<&FutureProducer<kafka::Context>> {
-        if let Some(producer) = self.producer.get() {
-            return Ok(producer);
-        }
-        let built = self.settings.create_with_context(kafka::Context);
-        let built = built.map_err(|error| kafka::failed("cannot build the dead-letter producer", error))?;
-        Ok(self.producer.get_or_init(|| built))
+        let producer = OnDemand::new(move || {
+            let built = settings.create_with_context(kafka::Context);
+            built.map_err(|error| kafka::failed("cannot build the dead-letter producer", error))
+        });
+        Self { producer, topic, pipeline, condition }
     }
 
     /// Writes letters and waits until Kafka has acknowledged every one. What passes by itself is retried.
@@ -139,14 +131,16 @@ impl DeadLetters {
     }
 
     async fn attempt(&self, letters: &[Letter<'_>]) -> Result<()> {
-        try_join_all(letters.iter().map(|letter| self.send(letter))).await.map(drop)
+        let producer = self.producer.get()?;
+        let sent = try_join_all(letters.iter().map(|letter| self.send(&producer, letter))).await;
+        self.producer.judge(&producer, sent.map(drop))
     }
 
-    async fn send(&self, letter: &Letter<'_>) -> Result<()> {
+    async fn send(&self, producer: &FutureProducer<kafka::Context>, letter: &Letter<'_>) -> Result<()> {
         let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).headers(self.headers(letter));
         record.key = letter.record.key();
         record.payload = letter.record.value();
-        match self.producer()?.send(record, QUEUE).await {
+        match producer.send(record, QUEUE).await {
             Ok(_) => Ok(()),
             Err((error, _)) => {
                 let bytes = letter.record.size();

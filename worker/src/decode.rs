@@ -47,21 +47,26 @@ pub enum Poison {
     },
 }
 
-/// Decodes a value, whole or in parts, to BSON at the end of `arena`; gives its place there.
+/// Decodes a value, whole or in parts that were [joined](join), to BSON at the end of `arena`; gives its place there.
 ///
 /// # Errors
 /// [`Poison`]; the arena is then as it was.
 pub fn value(records: &[Record], headers: &Headers<'_>, arena: &mut Vec<u8>) -> Result<Range<usize>, Poison> {
-    let mut values = records.iter().map(|record| record.value().ok_or(Poison::Tombstone));
-    let first = values.next().ok_or(Poison::Tombstone)??;
-    if records.len() == 1 {
-        return decoded(first, headers, arena);
+    match records {
+        [record] => decoded(record.value().ok_or(Poison::Tombstone)?, headers, arena),
+        [first, ..] => decoded(first.whole().ok_or(Poison::Tombstone)?, headers, arena),
+        [] => Err(Poison::Tombstone),
     }
-    let mut whole = first.to_vec();
-    for part in values {
-        whole.extend_from_slice(part?);
+}
+
+/// Puts the parts of every value together that [`span`] finds.
+pub fn join(records: &mut [Record]) {
+    let mut from = 0;
+    while from < records.len() {
+        let count = span(&records[from..]).unwrap_or(1);
+        Record::join(&mut records[from..from + count]);
+        from += count;
     }
-    decoded(&whole, headers, arena)
 }
 
 /// How many of these records the first value takes.

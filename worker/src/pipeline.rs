@@ -95,7 +95,7 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let budget = Budget::of(&config.worker);
     let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
     let shared = Arc::new(Shared::new(room));
-    let control = Control::new(config.kafka.clone(), topics.control(), config.worker.topics.is_empty());
+    let control = Control::new(&config.kafka, topics.control(), config.worker.topics.is_empty());
     let authority = target.store.clone().map(|store| Authority {
         store,
         control: control.clone(),
@@ -148,7 +148,7 @@ async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Res
 }
 
 async fn reach(config: &Config) -> Result<Admin> {
-    let admin = Admin::new(&config.kafka, "oplogue-worker")?;
+    let admin = Admin::new(&config.kafka, "oplogue-worker");
     blocking(move || admin.reach().map(|()| admin)).await
 }
 

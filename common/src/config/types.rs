@@ -260,7 +260,7 @@ pub struct Worker {
     /// partitions with documents of many megabytes may take more (`docs/memory.md`).
     #[schemars(range(min = 64, max = 65_536))]
     pub memory_mib: u32,
-    /// Records kept ready per partition, in MiB; a fuller partition is paused. All partitions together keep 1/4 of `memory_mib`.
+    /// Records kept ready per partition, in MiB; a fuller partition is paused. All partitions together keep 1/8 of `memory_mib`.
     #[schemars(range(min = 1, max = 1024))]
     pub partition_mib: u32,
     /// How often offsets are committed at the least, in milliseconds.

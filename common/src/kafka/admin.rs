@@ -11,7 +11,7 @@ use rdkafka::{
     error::RDKafkaErrorCode as Code,
 };
 
-use super::{Context, client_config, failed};
+use super::{Context, OnDemand, client_config, failed};
 use crate::{
     config::types::Kafka,
     error::{Error, Kind, Result},
@@ -49,22 +49,21 @@ pub enum Ensured {
 
 /// Creates topics and tells how many partitions they have.
 pub struct Admin {
-    client: AdminClient<Context>,
-    metadata: BaseConsumer<Context>,
+    client: OnDemand<AdminClient<Context>>,
+    metadata: OnDemand<BaseConsumer<Context>>,
 }
 
 impl Admin {
     /// A client for these brokers; does not connect yet.
-    ///
-    /// # Errors
-    /// [`Kind::Misconfigured`] when librdkafka does not take an option.
-    pub fn new(kafka: &Kafka, client_id: &str) -> Result<Self> {
+    #[must_use]
+    pub fn new(kafka: &Kafka, client_id: &str) -> Self {
         let config = client_config(kafka, client_id);
-        let build = |error| failed("cannot build a Kafka admin client", error);
-        Ok(Self {
-            client: config.create_with_context(Context).map_err(build)?,
-            metadata: config.create_with_context(Context).map_err(build)?,
-        })
+        let same = config.clone();
+        let wrong = |error| failed("cannot build a Kafka admin client", error);
+        Self {
+            client: OnDemand::new(move || config.create_with_context(Context).map_err(wrong)),
+            metadata: OnDemand::new(move || same.create_with_context(Context).map_err(wrong)),
+        }
     }
 
     /// Whether the brokers answer.
@@ -72,10 +71,10 @@ impl Admin {
     /// # Errors
     /// Transient when they do not.
     pub fn reach(&self) -> Result<()> {
-        self.metadata
-            .fetch_metadata(Some("oplogue.reach"), REQUEST_TIMEOUT)
-            .map(drop)
-            .map_err(|error| failed("cannot reach Kafka", error))
+        self.metadata.ask(|client| {
+            let metadata = client.fetch_metadata(Some("oplogue.reach"), REQUEST_TIMEOUT);
+            metadata.map(drop).map_err(|error| failed("cannot reach Kafka", error))
+        })
     }
 
     /// Creates the topic unless it exists.
@@ -93,8 +92,10 @@ impl Admin {
         }
         let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
         let context = || format!("cannot create topic {}", wanted.name);
+        let client = self.client.get()?;
         let results =
-            self.client.create_topics([&topic], &options).await.map_err(|error| failed(context(), error))?;
+            client.create_topics([&topic], &options).await.map_err(|error| failed(context(), error));
+        let results = self.client.judge(&client, results)?;
         match results.into_iter().next() {
             Some(Ok(_)) => Ok(Ensured::Created),
             Some(Err((_, Code::TopicAlreadyExists))) => Ok(Ensured::Existed),
@@ -125,8 +126,9 @@ impl Admin {
         let context = || format!("cannot add partitions to topic {}", wanted.name);
         let more = NewPartitions::new(&wanted.name, usize::from(wanted.partitions));
         let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
-        let results = self.client.create_partitions([&more], &options).await;
-        let results = results.map_err(|error| failed(context(), error))?;
+        let client = self.client.get()?;
+        let results = client.create_partitions([&more], &options).await;
+        let results = self.client.judge(&client, results.map_err(|error| failed(context(), error)))?;
         match results.into_iter().next() {
             // Another producer was faster.
             Some(Ok(_) | Err((_, Code::InvalidPartitions))) => Ok(()),
@@ -144,8 +146,9 @@ impl Admin {
         let context = || "cannot read the limits of the topics";
         let wanted: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
-        let results = self.client.describe_configs(&wanted, &options).await;
-        let results = results.map_err(|error| failed(context(), error))?;
+        let client = self.client.get()?;
+        let results = client.describe_configs(&wanted, &options).await;
+        let results = self.client.judge(&client, results.map_err(|error| failed(context(), error)))?;
         let limits = topics.iter().zip(results).map(|(topic, result)| match result {
             Ok(resource) => Ok(limit(&resource).unwrap_or(LIMIT.1)),
             Err(code @ (Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) => {
@@ -162,11 +165,12 @@ impl Admin {
     /// # Errors
     /// Transient when the brokers do not answer.
     pub fn partitions(&self, topic: &str) -> Result<Option<u16>> {
-        let metadata = self
-            .metadata
-            .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
-            .map_err(|error| failed(format!("cannot look topic {topic} up"), error))?;
-        let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
+        let count = self.metadata.ask(|client| {
+            let metadata = client.fetch_metadata(Some(topic), REQUEST_TIMEOUT);
+            let metadata =
+                metadata.map_err(|error| failed(format!("cannot look topic {topic} up"), error))?;
+            Ok(metadata.topics().first().map_or(0, |topic| topic.partitions().len()))
+        })?;
         Ok(u16::try_from(count).ok().filter(|count| *count > 0))
     }
 }

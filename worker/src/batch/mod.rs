@@ -140,7 +140,8 @@ impl<T: Target> Batches<T> {
 }
 
 impl<T: Target> Apply for Batches<T> {
-    async fn apply(self, taken: Vec<Taken>) -> Outcome {
+    async fn apply(self, mut taken: Vec<Taken>) -> Outcome {
+        taken.iter_mut().for_each(|taken| decode::join(&mut taken.records));
         let gone = select_all(taken.iter().map(|taken| Box::pin(taken.gone.cancelled())));
         let apply = async {
             match &self.parts.exact {

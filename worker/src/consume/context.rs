@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -35,6 +35,8 @@ pub(super) enum Rebalance {
 #[derive(Debug, Default)]
 pub(super) struct Context {
     notes: Mutex<Notes>,
+    /// How many events were handed out: `poll()` tells an event that came here and none at all alike.
+    events: AtomicUsize,
     /// From now on partitions are given up at once: everything was drained and committed.
     closing: AtomicBool,
 }
@@ -118,6 +120,15 @@ impl Context {
         self.notes().statistics.take()
     }
 
+    /// How many events were handed out so far.
+    pub(super) fn events(&self) -> usize {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    fn one_more(&self) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
@@ -129,6 +140,7 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.one_more();
         kafka::log(level, facility, message);
     }
 
@@ -137,6 +149,7 @@ impl ClientContext for Context {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
+        self.one_more();
         match serde_json::from_slice(statistics) {
             Ok(statistics) => self.notes().statistics = Some(statistics),
             Err(error) => tracing::debug!(%error, "librdkafka's statistics cannot be read"),
@@ -145,12 +158,18 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
+    fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {
+        // The client's statistics tell which commits were taken.
+        self.one_more();
+    }
+
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
         error: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
+        self.one_more();
         let assign = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Relaxed) {
             let answer =

@@ -2,19 +2,16 @@
 //!
 //! Everything here blocks, but for [`Group::ask`]. Owns no membership.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use common::{
     config::Config,
     error::{Error, Kind, Result},
-    kafka::{self, admin::REQUEST_TIMEOUT, failed},
+    kafka::{self, OnDemand, admin::REQUEST_TIMEOUT, failed},
     supervision::blocking,
 };
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
 
@@ -22,9 +19,8 @@ use super::group;
 
 /// Asks about one pipeline's group.
 pub struct Group {
-    settings: ClientConfig,
     name: String,
-    client: OnceLock<BaseConsumer<kafka::Context>>,
+    client: OnDemand<BaseConsumer<kafka::Context>>,
 }
 
 impl Group {
@@ -36,7 +32,11 @@ impl Group {
         settings.set("group.id", &name).set("enable.auto.commit", "false");
         // The end that counts is behind what is not committed yet.
         settings.set("isolation.level", "read_uncommitted");
-        Self { settings, name, client: OnceLock::new() }
+        let build = move || {
+            let built = settings.create_with_context(kafka::Context);
+            built.map_err(|error| failed("cannot build a Kafka consumer", error))
+        };
+        Self { name, client: OnDemand::new(build) }
     }
 
     /// Asks on a thread that may block.
@@ -51,36 +51,22 @@ impl Group {
         blocking(move || ask(&group)).await
     }
 
-    /// Connects anew at the next question: after an outage of the brokers a client may go by what it knew before.
-    pub fn forget(&mut self) {
-        self.client = OnceLock::new();
-    }
-
-    fn client(&self) -> Result<&BaseConsumer<kafka::Context>> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let built = self.settings.create_with_context(kafka::Context);
-        let built = built.map_err(|error| failed("cannot build a Kafka consumer", error))?;
-        Ok(self.client.get_or_init(|| built))
-    }
-
     /// First offset and end of each partition of a topic.
     ///
     /// # Errors
     /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when there is no such topic.
     pub fn ends(&self, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
-        let client = self.client()?;
-        let what = || format!("cannot look the ends of {topic} up");
-        let metadata =
-            client.fetch_metadata(Some(topic), REQUEST_TIMEOUT).map_err(|error| failed(what(), error))?;
-        let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
-        if partitions.is_empty() {
-            return Err(Error::new(Kind::Misconfigured, format!("there is no topic {topic}")));
-        }
-        let end = |number| client.fetch_watermarks(topic, number, REQUEST_TIMEOUT).map(|ends| (number, ends));
-        let ends = partitions.iter().map(|partition| end(partition.id())).collect::<Result<_, _>>();
-        ends.map_err(|error| failed(what(), error))
+        let failed = |error| failed(format!("cannot look the ends of {topic} up"), error);
+        self.client.ask(|client| {
+            let metadata = client.fetch_metadata(Some(topic), REQUEST_TIMEOUT).map_err(failed)?;
+            let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
+            if partitions.is_empty() {
+                return Err(Error::new(Kind::Misconfigured, format!("there is no topic {topic}")));
+            }
+            let end =
+                |number| client.fetch_watermarks(topic, number, REQUEST_TIMEOUT).map(|ends| (number, ends));
+            partitions.iter().map(|partition| end(partition.id())).collect::<Result<_, _>>().map_err(failed)
+        })
     }
 
     /// The group's offset in each of these partitions of a topic, where it has one.
@@ -94,8 +80,10 @@ impl Group {
     ) -> Result<BTreeMap<i32, i64>> {
         let wanted: TopicPartitionList =
             partitions.map(|number| (topic.to_owned(), number, Offset::Invalid)).collect();
-        let committed = self.client()?.committed_offsets(wanted, REQUEST_TIMEOUT);
-        let committed = committed.map_err(|error| failed("cannot look the committed offsets up", error))?;
+        let committed = self.client.ask(|client| {
+            let committed = client.committed_offsets(wanted, REQUEST_TIMEOUT);
+            committed.map_err(|error| failed("cannot look the committed offsets up", error))
+        })?;
         let offset = |at: Offset| if let Offset::Offset(at) = at { Some(at) } else { None };
         Ok(committed.elements().iter().filter_map(|e| Some((e.partition(), offset(e.offset())?))).collect())
     }
@@ -105,8 +93,10 @@ impl Group {
     /// # Errors
     /// Transient when the brokers do not answer.
     pub fn members(&self) -> Result<usize> {
-        let list = self.client()?.fetch_group_list(Some(&self.name), REQUEST_TIMEOUT);
-        let list = list.map_err(|error| failed("cannot ask for the group's members", error))?;
+        let list = self.client.ask(|client| {
+            let list = client.fetch_group_list(Some(&self.name), REQUEST_TIMEOUT);
+            list.map_err(|error| failed("cannot ask for the group's members", error))
+        })?;
         Ok(list
             .groups()
             .iter()

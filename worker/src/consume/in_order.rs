@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     begin,
-    order::Probe,
+    intake::Question,
     reader::Reader,
     taken::{LaneId, Partition, Start},
     tap::Tap,
@@ -70,27 +70,52 @@ impl Reader {
         Ok(())
     }
 
-    /// Finds out how far ordered topics may be taken.
+    /// Finds out how far ordered topics may be taken. Asked beside the reading, for the brokers may be slow.
     pub(super) fn follow_order(&mut self) -> Result<()> {
         if !self.shared.intake().waits_in_order() {
             return Ok(());
         }
         self.pass(self.leading.client.as_deref());
+        self.hear()?;
         let unsure = self.shared.intake().unsure();
-        for (topic, upto) in unsure {
-            match self.leading.asks.ends(&topic) {
-                Ok(ends) => {
-                    let ends = ends.into_iter().map(|(number, (_, end))| (number, end)).collect();
-                    self.shared.intake().probed(&topic, Probe::new(upto, ends));
-                }
-                Err(error) if error.kind == Kind::Transient => {
-                    tracing::warn!(%topic, reason = error.chain(), "where its partitions end is asked anew");
-                    self.leading.asks.forget();
-                }
-                Err(error) => return Err(error),
+        for question in unsure {
+            if !self.leading.asked.contains_key(&question.topic) {
+                self.ask(question);
             }
         }
         self.shared.wake_applier();
+        Ok(())
+    }
+
+    fn ask(&mut self, question: Question) {
+        let Some(authority) = self.around.authority.as_ref() else { return };
+        let (group, shared, topic) = (self.leading.asks.clone(), self.shared.clone(), question.topic.clone());
+        let answer = authority.runtime.spawn(async move {
+            let ends = group.ask(move |group| group.ends(&topic)).await;
+            shared.wake_reader();
+            ends
+        });
+        self.leading.asked.insert(question.topic.clone(), (question, AbortOnDropHandle::new(answer)));
+    }
+
+    /// Takes the answers that have come.
+    fn hear(&mut self) -> Result<()> {
+        let Some(authority) = self.around.authority.as_ref() else { return Ok(()) };
+        let come = self.leading.asked.extract_if(.., |_, (_, answer)| answer.is_finished());
+        for (topic, (question, answer)) in come {
+            match authority.runtime.block_on(answer) {
+                Ok(Ok(ends)) => {
+                    let ends = ends.into_iter().map(|(number, (_, end))| (number, end)).collect();
+                    self.shared.intake().probed(&question, ends);
+                }
+                Ok(Err(error)) if error.kind != Kind::Transient => return Err(error),
+                Ok(Err(error)) => {
+                    tracing::warn!(%topic, reason = error.chain(), "where its partitions end is asked anew");
+                }
+                // Only a runtime that ends does that.
+                Err(_) => {}
+            }
+        }
         Ok(())
     }
 

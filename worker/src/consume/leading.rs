@@ -17,19 +17,25 @@ use std::{
     time::Instant,
 };
 
-use common::{config::Config, error::Result};
+use common::{config::Config, error::Result, kafka::Connection};
 use rdkafka::{ClientConfig, consumer::BaseConsumer};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{client, context::Context, group::Group, taken::Partition, tap::Tap};
+use super::{client, context::Context, group::Group, intake::Question, taken::Partition, tap::Tap};
+
+/// Where a topic's partitions end, first offset and end by number: the question and, some time, the answer.
+pub(super) type Asked = (Question, AbortOnDropHandle<Result<BTreeMap<i32, (i64, i64)>>>);
 
 /// What the reader has to do with ordered topics.
 pub(super) struct Leading {
     settings: ClientConfig,
     /// Reads the topics that are led; built when there is one.
     pub(super) client: Option<Arc<BaseConsumer<Context>>>,
+    pub(super) connection: Connection,
     /// Says where partitions end.
-    pub(super) asks: Group,
+    pub(super) asks: Arc<Group>,
+    /// What it is being asked, by topic.
+    pub(super) asked: BTreeMap<Arc<str>, Asked>,
     pub(super) led: BTreeSet<Arc<str>>,
     /// Assigned and not read.
     pub(super) held: BTreeMap<Partition, Tap>,
@@ -43,7 +49,9 @@ impl Leading {
         Self {
             settings: client::settings(config),
             client: None,
-            asks: Group::new(config),
+            connection: Connection::default(),
+            asks: Arc::new(Group::new(config)),
+            asked: BTreeMap::new(),
             led: BTreeSet::new(),
             held: BTreeMap::new(),
             look: None,

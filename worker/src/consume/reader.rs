@@ -13,7 +13,7 @@ use std::{
 use common::{
     config::Config,
     error::{Error, Kind, Result},
-    kafka::failed,
+    kafka::{Connection, failed},
     telemetry::health::{Condition, Heartbeat},
 };
 use rdkafka::{
@@ -29,9 +29,10 @@ use super::{
     tap::Tap,
 };
 
+/// Events of a client served in one turn, before the lanes have theirs.
+const EVENTS: usize = 64;
 /// The longest sleep: cancellation and topics are looked at this often.
 const NAP: Duration = Duration::from_millis(50);
-
 /// News of topics come in crowds; each subscription is a rebalance, so they are gathered for this long.
 const GATHER_TOPICS: Duration = Duration::from_millis(200);
 /// While a broker is away, a warning at most this often.
@@ -61,6 +62,8 @@ pub(super) struct Reader {
     pub(super) commit_interval: Duration,
     pub(super) commit_due: Instant,
     pub(super) around: Surroundings,
+    /// Watched once there are topics to read.
+    pub(super) connection: Option<Connection>,
     subscribe_at: Option<Instant>,
     warned_at: Option<Instant>,
     scratch: Vec<Record>,
@@ -86,6 +89,7 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
         commit_interval: millis(config.worker.commit_interval_ms),
         commit_due: Instant::now(),
         around,
+        connection: None,
         subscribe_at: Some(Instant::now()),
         warned_at: None,
         scratch: Vec::new(),
@@ -106,7 +110,7 @@ impl Reader {
             self.follow_order()?;
             self.look_whether_ordered()?;
             self.commit_when_due();
-            self.report();
+            self.report()?;
             if !is_busy && !flows {
                 thread::park_timeout(NAP);
             }
@@ -130,6 +134,7 @@ impl Reader {
         }
         let names: Vec<_> = topics.iter().map(String::as_str).collect();
         tracing::info!(topics = names.len(), "subscribes");
+        self.connection.get_or_insert_default();
         self.consumer.subscribe(&names).map_err(|error| failed("cannot subscribe", error))
     }
 
@@ -143,16 +148,21 @@ impl Reader {
     }
 
     fn serve_client(&mut self, client: &BaseConsumer<Context>) -> Result<bool> {
-        match client.poll(Duration::ZERO) {
-            None => Ok(false),
-            Some(Err(error)) => self.trouble(error).map(|()| true),
-            // Every partition is parted from the common queue before it is assigned.
-            Some(Ok(record)) => {
-                let context =
-                    format!("{}[{}] came out of the common queue", record.topic(), record.partition());
-                Err(Error::new(Kind::Invariant, context))
+        for served in 0..EVENTS {
+            let before = client.context().events();
+            match client.poll(Duration::ZERO) {
+                None if client.context().events() == before => return Ok(served > 0),
+                None => {}
+                Some(Err(error)) => self.trouble(error)?,
+                // Every partition is parted from the common queue before it is assigned.
+                Some(Ok(record)) => {
+                    let context =
+                        format!("{}[{}] came out of the common queue", record.topic(), record.partition());
+                    return Err(Error::new(Kind::Invariant, context));
+                }
             }
         }
+        Ok(true)
     }
 
     fn flow(&mut self) -> Result<bool> {
@@ -217,12 +227,5 @@ impl Reader {
         self.report_rebalance("left", lanes.len());
         self.answer_what_is_open();
         // Dropping the consumer, its last owner, leaves the group.
-    }
-
-    /// Whether the brokers are reached, as the client's statistics say.
-    pub(super) fn connected(&self, is_connected: bool) {
-        if is_connected {
-            self.around.kafka.ready();
-        }
     }
 }

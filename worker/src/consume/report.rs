@@ -1,8 +1,8 @@
 //! What the reader tells operators: partitions, buffers, lag in records.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use common::telemetry::names;
+use common::{error::Result, telemetry::names};
 use metrics::{counter, gauge};
 use rdkafka::consumer::Consumer as _;
 
@@ -11,13 +11,13 @@ use super::{context::Statistics, reader::Reader, taken::Partition};
 impl Reader {
     /// Sets the gauges when the client has counted anew.
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn report(&mut self) {
-        let Some(mut statistics) = self.consumer.context().take_statistics() else { return };
-        if let Some(led) = self.leading.client.as_ref().and_then(|client| client.context().take_statistics())
-        {
+    pub(super) fn report(&mut self) -> Result<()> {
+        let Some(mut statistics) = self.consumer.context().take_statistics() else { return Ok(()) };
+        let led = self.leading.client.as_ref().and_then(|client| client.context().take_statistics());
+        self.connected(&statistics, led.as_ref())?;
+        if let Some(led) = led {
             statistics.complete(led);
         }
-        self.connected(statistics.is_connected());
         self.note_committed(&statistics);
         let intake = self.shared.intake();
         let (mut full, mut bytes, mut behind) = (0, 0, 0.0);
@@ -34,6 +34,21 @@ impl Reader {
             let age = latest.age(SystemTime::now()).as_secs_f64();
             gauge!(names::WORKER_LAG_SECONDS).set(if behind > 0.0 { age } else { 0.0 });
         }
+        Ok(())
+    }
+
+    /// Sees to it that each client that is in use reaches a broker.
+    fn connected(&mut self, own: &Statistics, led: Option<&Statistics>) -> Result<()> {
+        let now = Instant::now();
+        if own.is_connected() {
+            self.around.kafka.ready();
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.is_up(own.is_connected(), now)?;
+        }
+        let Some(led) = led else { return Ok(()) };
+        // A client without partitions has nothing to connect for.
+        self.leading.connection.is_up(led.is_connected() || self.leading.led.is_empty(), now)
     }
 
     /// A commit can be refused (a rebalance was going on): what Kafka does not hold is committed again.

@@ -35,7 +35,7 @@ fn batches(script: &Script) -> Batches<Script> {
     let condition = || health.condition("target");
     let sink = Sink::new(script.clone(), Limits::default(), condition());
     let letters = DeadLetters::new(&config, &Topics::new("", "p"), condition());
-    let control = Control::new(config.kafka.clone(), "oplogue.p.control".to_owned(), true);
+    let control = Control::new(&config.kafka, "oplogue.p.control".to_owned(), true);
     let exact = Exact::new(Store::new(script.clone(), "p"), control, [condition(), condition()]);
     Batches::new(&config, sink, letters, Some(exact)).unwrap()
 }

@@ -18,6 +18,18 @@ pub(super) struct Known {
     probe: Probe,
     /// So many records could not be carried out without more.
     too_few: Option<usize>,
+    /// Grows whenever older answers no longer count.
+    round: u64,
+}
+
+/// Asks where the partitions of an ordered topic end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Everything up to this place was at hand before it was asked.
+    pub upto: Place,
+    round: u64,
 }
 
 impl Intake {
@@ -72,7 +84,7 @@ impl Intake {
     pub(super) fn was_too_little(&mut self, topic: &str, too_few: Option<usize>) {
         if let Some(known) = self.ordered.get_mut(topic).filter(|known| known.too_few != too_few) {
             // What is there has to be asked anew.
-            *known = Known { too_few, ..Known::default() };
+            *known = Known { too_few, round: known.round + 1, probe: Probe::default() };
         }
     }
 
@@ -89,23 +101,24 @@ impl Intake {
         self.of_topic(topic).map(|(_, lane)| lane.reach(probe)).min().unwrap_or_default()
     }
 
-    /// The ordered topics of which records wait that might not be the next, and the highest place at hand of each: where their partitions
-    /// end has to be asked, unless that was done.
+    /// The ordered topics of which records wait that might not be the next: where their partitions end has to be asked, unless that was done.
     #[must_use]
-    pub fn unsure(&self) -> Vec<(Arc<str>, Place)> {
-        let unsure = |(topic, Known { probe, too_few }): (&Arc<str>, &Known)| {
+    pub fn unsure(&self) -> Vec<Question> {
+        let unsure = |(topic, Known { probe, too_few, round }): (&Arc<str>, &Known)| {
             let first = merged(self.of_topic(topic).map(|(_, lane)| lane.waiting())).next();
-            let highest = self.of_topic(topic).map(|(_, lane)| lane.read_to()).max()?;
+            let upto = self.of_topic(topic).map(|(_, lane)| lane.read_to()).max()?;
             let waits = first.is_some_and(|(_, place, _)| too_few.is_some() || place > self.reach(topic));
-            (waits && !probe.covers(highest)).then(|| (topic.clone(), highest))
+            (waits && !probe.covers(upto)).then(|| Question { topic: topic.clone(), upto, round: *round })
         };
         self.ordered.iter().filter_map(unsure).collect()
     }
 
-    /// Where an ordered topic's partitions end; to be asked after everything up to `Probe`'s place was at hand.
-    pub fn probed(&mut self, topic: &str, probe: Probe) {
-        if let Some(known) = self.ordered.get_mut(topic) {
-            known.probe = probe;
+    /// Where an ordered topic's partitions end. An answer that something has overtaken since it was asked for does not count.
+    pub fn probed(&mut self, question: &Question, ends: BTreeMap<i32, i64>) {
+        if let Some(known) =
+            self.ordered.get_mut(&question.topic).filter(|known| known.round == question.round)
+        {
+            known.probe = Probe::new(question.upto, ends);
         }
     }
 

@@ -1,13 +1,15 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::checkpoint::{Anchor, Known};
-use crate::consume::order::Probe;
 
 const LIMIT: Limit = Limit { records: 10, bytes: 10_000 };
 
 fn record(offset: i64) -> Record {
     Record::new(offset, None, None, Some(&[b'x'; 100]), std::iter::empty())
+}
+
+fn the_one(mut questions: Vec<Question>) -> Question {
+    assert_eq!(questions.len(), 1);
+    questions.remove(0)
 }
 
 fn partition(number: i32) -> Partition {
@@ -224,9 +226,9 @@ fn ordered_lanes_are_taken_together_as_far_as_nothing_can_be_missing() {
     intake.push(ids[0], &mut vec![numbered(0, 3), numbered(1, 7), numbered(2, 8)]).unwrap();
     intake.push(ids[1], &mut vec![numbered(0, 4), numbered(1, 9)]).unwrap();
     assert!(intake.take(LIMIT).is_empty(), "of the third partition nothing is known");
-    let topic: Arc<str> = "t".into();
-    assert_eq!(intake.unsure(), [(topic.clone(), (0, 9))]);
-    intake.probed("t", Probe::new((0, 9), BTreeMap::from([(0, 3), (1, 2), (2, 5)])));
+    let question = the_one(intake.unsure());
+    assert_eq!((&*question.topic, question.upto), ("t", (0, 9)));
+    intake.probed(&question, BTreeMap::from([(0, 3), (1, 2), (2, 5)]));
     assert!(intake.take(LIMIT).is_empty(), "the third partition is not read to its end");
     assert!(intake.unsure().is_empty(), "what was asked once is not asked again");
     intake.passed(ids[2], 5);
@@ -339,12 +341,16 @@ fn what_was_too_little_is_taken_again_with_more_or_when_there_is_no_more() {
     assert!(!taken[0].is_all, "nobody has asked where the partition ends");
     too_little(taken, &mut intake);
     assert!(intake.take(LIMIT).is_empty());
-    assert_eq!(intake.unsure(), [("t".into(), (0, 7))]);
+    let overtaken = the_one(intake.unsure());
+    assert_eq!(overtaken.upto, (0, 7));
     intake.push(ids[0], &mut vec![numbered(2, 9)]).unwrap();
     let taken = intake.take(LIMIT);
     assert_eq!(numbers(&taken), [(0, vec![3, 7, 9])]);
     too_little(taken, &mut intake);
-    intake.probed("t", Probe::new((0, 9), BTreeMap::from([(0, 3)])));
+    intake.probed(&overtaken, BTreeMap::from([(0, 3)]));
+    let question = the_one(intake.unsure());
+    assert_eq!(question.upto, (0, 9), "what was answered before more was asked for tells nothing");
+    intake.probed(&question, BTreeMap::from([(0, 3)]));
     assert!(intake.take(LIMIT).is_empty());
     intake.passed(ids[0], 3);
     let taken = intake.take(LIMIT);

@@ -105,7 +105,7 @@ impl Pipe {
     pub(crate) async fn create(&self, name: &str, partitions: u16) {
         let config = [("max.message.bytes".to_owned(), "134217728".to_owned())].into();
         let wanted = Wanted { name: name.to_owned(), partitions, replication_factor: 1, config };
-        Admin::new(&self.kafka(), "test").unwrap().ensure(&wanted).await.unwrap();
+        Admin::new(&self.kafka(), "test").ensure(&wanted).await.unwrap();
     }
 
     /// Creates the topic of a collection and announces it.
@@ -166,7 +166,7 @@ impl Pipe {
         let admin: AdminClient<_> =
             ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
         admin.delete_topics(&[&events.topic], &AdminOptions::new()).await.unwrap();
-        let topics = Admin::new(&self.kafka(), "test").unwrap();
+        let topics = Admin::new(&self.kafka(), "test");
         until("the topic is gone", async || topics.partitions(&events.topic).unwrap().is_none()).await;
     }
 
