@@ -123,7 +123,7 @@ async fn observer(config: &Arc<Config>, topics: &Topics, context: &Context) -> R
     let condition = context.health.condition(KAFKA);
     let wanted = schema::wanted(&config.kafka, topics.schemas());
     retry("read the observed schemas", &context.shutdown, &condition, async || {
-        Admin::new(&config.kafka, "oplogue-worker")?.ensure(&wanted).await?;
+        Admin::new(&config.kafka, "oplogue-worker").ensure(&wanted).await?;
         let (config, topics) = (config.clone(), topics.clone());
         blocking(move || Observer::open(&config, &topics)).await
     })

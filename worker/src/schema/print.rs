@@ -109,7 +109,7 @@ fn show(ns: &Namespace, schema: &Contribution, version: &Version, form: SchemaFo
         SchemaForm::JsonSchema => {
             vec![serde_json::to_string_pretty(&json_schema(&shape)).unwrap_or_default()]
         }
-        SchemaForm::Json => shape.iter().map(|(path, _)| whole(schema, &shape, path).to_string()).collect(),
+        SchemaForm::Json => shape.keys().map(|path| whole(schema, &shape, path).to_string()).collect(),
         SchemaForm::Table => {
             let Contribution { documents, updates, is_full, .. } = schema;
             let mut lines = vec![format!(
