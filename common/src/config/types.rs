@@ -272,6 +272,8 @@ pub struct Worker {
     pub drain_timeout_ms: u32,
     /// What to do about definition changes.
     pub ddl: Ddl,
+    /// What is learnt about documents while they pass.
+    pub schema: SchemaSettings,
     /// The key of the masks that say `hash`, 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
     /// `mask_key_file` or the environment. With another key every digest is another, so changing it calls for a new copy.
     pub mask_key: Option<Secret>,
@@ -291,6 +293,18 @@ pub enum Delivery {
     ExactlyOnce,
     /// Without transactions.
     AtLeastOnce,
+}
+
+/// What is learnt about documents while they pass.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchemaSettings {
+    /// Whether workers observe which paths and types the documents of each namespace have, for `worker schema`, and tell when that
+    /// changes. No values are kept.
+    pub observe: bool,
+    /// Paths that are known of one namespace at most. What comes beyond them is not told of.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub paths: u32,
 }
 
 /// What to do about one kind of definition change.

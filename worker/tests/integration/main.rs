@@ -6,12 +6,14 @@
 
 mod apply;
 mod crashes;
+mod desk;
 mod lost;
 mod marks;
 mod orphans;
 mod plain;
 mod refuse;
 mod restart;
+mod schema;
 mod share;
 mod support;
 mod target;
