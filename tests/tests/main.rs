@@ -9,6 +9,7 @@ mod collections;
 mod configuration;
 mod copied;
 mod databases;
+mod ddl;
 mod filtered;
 mod ids;
 mod interop;
