@@ -98,3 +98,23 @@ async fn processes_outlive_a_broker_that_is_killed() {
     pipeline.check().await;
     pipeline.close().await;
 }
+
+/// librdkafka may know no broker any more after an outage, for good: who reaches nobody for a while gets a new client, and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_reach_no_broker_are_replaced() {
+    let kafka = Stack::with_own_kafka("broker-away");
+    let mut pipeline = Pipeline::on("broker_away", Stack::shared(), &kafka).await;
+    // One with a name of its own would take its former self, which the broker forgets meanwhile, for somebody else.
+    pipeline.settings["producer"] = json!({});
+    let collection = pipeline.collection("users");
+    collection.insert((0..100).map(|n| doc! {"_id": n})).await;
+    pipeline.start(1).await;
+    pipeline.applied().await;
+    kafka.signal("kafka", "KILL");
+    collection.insert((100..200).map(|n| doc! {"_id": n})).await;
+    pipeline.workers[0].says(&["no broker was reached for 15 s"]).await;
+    pipeline.producer().says(&["with a new client"]).await;
+    tokio::task::block_in_place(|| kafka.revive("kafka"));
+    pipeline.check().await;
+    pipeline.close().await;
+}

@@ -17,6 +17,7 @@ pub mod path;
 pub mod pipeline;
 pub mod plan;
 mod sabotage;
+pub mod schema;
 pub mod seek;
 pub mod sequence;
 pub mod shape;

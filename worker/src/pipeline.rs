@@ -39,6 +39,7 @@ use crate::{
     discover::Discovery,
     memory::Budget,
     plan::Limits,
+    schema::{self, Observer},
     shape::Rules,
     sink::{Deployment, Sink},
     sweep::{Sweeper, Wanted},
@@ -92,6 +93,7 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let condition = context.health.condition(TARGET);
     let (target, admin) =
         tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
+    let observer = observer(config, &topics, context).await?;
     let budget = Budget::of(&config.worker);
     let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
     let shared = Arc::new(Shared::new(room));
@@ -108,9 +110,27 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     discover(&mut stages, config, context, &shared, found, around);
     sweep(&mut stages, config, &shared, (target.deployment.clone(), control.clone(), sweeps));
     // Before anything is read, for from then on lanes stop at barriers.
-    apply(&mut stages, config, context, &shared, (target, &topics, control))?;
+    apply(&mut stages, config, context, &shared, (target, &topics, control, observer.clone()))?;
     read(&mut stages, config, context, &shared, (topics_found, authority));
-    stages.join().await
+    stages.spawn("schema", schema::run(observer.clone(), stages.token()));
+    let ended = stages.join().await;
+    observer.leave().await;
+    ended
+}
+
+/// What is known of the namespaces' schemas, to be told from what is new.
+async fn observer(config: &Arc<Config>, topics: &Topics, context: &Context) -> Result<Observer> {
+    if !config.worker.schema.observe {
+        return Ok(Observer::blind());
+    }
+    let condition = context.health.condition(KAFKA);
+    let wanted = schema::wanted(&config.kafka, topics.schemas());
+    retry("read the observed schemas", &context.shutdown, &condition, async || {
+        Admin::new(&config.kafka, "oplogue-worker").ensure(&wanted).await?;
+        let (config, topics) = (config.clone(), topics.clone());
+        blocking(move || Observer::open(&config, &topics)).await
+    })
+    .await
 }
 
 async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Result<Admin> {
@@ -193,7 +213,7 @@ fn apply(
     config: &Config,
     context: &Context,
     shared: &Arc<Shared>,
-    (target, topics, control): (Reached, &Topics, Control),
+    (target, topics, control, observer): (Reached, &Topics, Control, Observer),
 ) -> Result<()> {
     let kafka: Condition = context.health.condition(KAFKA);
     let dead_letters = DeadLetters::new(config, topics, kafka.clone());
@@ -208,7 +228,12 @@ fn apply(
     let bytes = Budget::of(&config.worker).batch;
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes };
     let most = usize::from(config.worker.connections);
-    let applier = Applier::new(shared.clone(), Batches::new(config, sink, dead_letters, exact)?, limit, most);
+    let applier = Applier::new(
+        shared.clone(),
+        Batches::new(config, sink, dead_letters, exact)?.observed_by(observer),
+        limit,
+        most,
+    );
     let token = stages.token();
     stages.spawn_within(stop_within(config), "apply", applier.run(token));
     Ok(())

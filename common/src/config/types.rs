@@ -260,7 +260,7 @@ pub struct Worker {
     /// partitions with documents of many megabytes may take more (`docs/memory.md`).
     #[schemars(range(min = 64, max = 65_536))]
     pub memory_mib: u32,
-    /// Records kept ready per partition, in MiB; a fuller partition is paused. All partitions together keep 1/4 of `memory_mib`.
+    /// Records kept ready per partition, in MiB; a fuller partition is paused. All partitions together keep 1/8 of `memory_mib`.
     #[schemars(range(min = 1, max = 1024))]
     pub partition_mib: u32,
     /// How often offsets are committed at the least, in milliseconds.
@@ -272,6 +272,8 @@ pub struct Worker {
     pub drain_timeout_ms: u32,
     /// What to do about definition changes.
     pub ddl: Ddl,
+    /// What is learnt about documents while they pass.
+    pub schema: SchemaSettings,
     /// The key of the masks that say `hash`, 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
     /// `mask_key_file` or the environment. With another key every digest is another, so changing it calls for a new copy.
     pub mask_key: Option<Secret>,
@@ -291,6 +293,18 @@ pub enum Delivery {
     ExactlyOnce,
     /// Without transactions.
     AtLeastOnce,
+}
+
+/// What is learnt about documents while they pass.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchemaSettings {
+    /// Whether workers observe which paths and types the documents of each namespace have, for `worker schema`, and tell when that
+    /// changes. No values are kept.
+    pub observe: bool,
+    /// Paths that are known of one namespace at most. What comes beyond them is not told of.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub paths: u32,
 }
 
 /// What to do about one kind of definition change.

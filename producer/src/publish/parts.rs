@@ -27,6 +27,9 @@ const BESIDE: usize = 1024;
 /// The room of a topic that takes hardly more than frames and keys: parts so small would be nothing but frames.
 const LEAST_ROOM: usize = 512;
 
+/// A part's bytes at most, where the topic would take more: a reader has at least one record of every partition in memory.
+const PIECE: usize = 1024 * 1024;
+
 /// Bytes that a batch of records may have where the topic takes `limit`.
 pub(super) const fn batch(limit: usize) -> usize {
     limit - limit / 16
@@ -37,9 +40,11 @@ pub(super) fn room(limit: usize, key: usize) -> Option<usize> {
     batch(limit).checked_sub(BESIDE + key).filter(|room| *room >= LEAST_ROOM)
 }
 
-/// The value in pieces of up to `room` bytes, each with its place; a value that fits is whole and has none.
+/// The value in pieces of up to `room` bytes, each with its place; a value that fits is whole and has none. One that does not is cut into pieces
+/// of a megabyte at most.
 pub(super) fn cut(value: &[u8], room: usize) -> impl Iterator<Item = (Option<Part>, &[u8])> {
-    let of = value.len().div_ceil(room).max(1);
+    let most = if value.len() > room { room.min(PIECE) } else { room };
+    let of = value.len().div_ceil(most).max(1);
     // Even pieces: a small rest would be a record as good as empty.
     let size = value.len().div_ceil(of).max(1);
     (0..of).map(move |index| {
@@ -69,6 +74,14 @@ mod tests {
         let sizes: Vec<_> =
             cut(&value, 100).map(|(part, piece)| (part.unwrap().to_string(), piece.len())).collect();
         assert_eq!(sizes, [("1/2".to_owned(), 51), ("2/2".to_owned(), 50)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_a_large_record_goes_in_small_ones() {
+        let value = vec![7; 3 * PIECE];
+        assert_eq!(cut(&value, 3 * PIECE).count(), 1);
+        let sizes: Vec<_> = cut(&value, 3 * PIECE - 1).map(|(_, piece)| piece.len()).collect();
+        assert_eq!(sizes, [PIECE; 3]);
     }
 
     #[test]

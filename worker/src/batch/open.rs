@@ -157,7 +157,7 @@ impl<'r> Opened<'r> {
             notes.duplicates += 1;
             return Ok(());
         }
-        let bytes = decode::value(source, &headers, &mut self.arena)?;
+        let Some(bytes) = decode::value(source, &headers, &mut self.arena)? else { return Ok(()) };
         self.decoded.push(Decoded { place, headers, bytes });
         Ok(())
     }

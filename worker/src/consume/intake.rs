@@ -106,7 +106,9 @@ impl Intake {
     #[must_use]
     pub fn room(&self, id: LaneId) -> usize {
         let Some(lane) = self.lanes.get(&id).filter(|lane| lane.has_room()) else { return 0 };
-        let left = self.room.of_all.saturating_sub(self.waiting);
+        // A value that is larger than the room of batches takes from what may wait.
+        let beyond = self.flying.saturating_sub(self.room.of_batches);
+        let left = self.room.of_all.saturating_sub(self.waiting + beyond);
         if left > 0 {
             return left.min(self.lane_bytes().saturating_sub(lane.bytes)).max(1);
         }

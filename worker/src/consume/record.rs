@@ -1,6 +1,9 @@
 //! One record as it was read from Kafka: everything of it, so that a dead letter can be it again.
 //!
-//! Key, value and headers lie in one allocation: a worker reads hundreds of thousands of records a second.
+//! Key, value and headers lie in one allocation: a worker reads hundreds of thousands of records a second. The parts of a value
+//! that is to be decoded lie in one allocation together, each a window of it: a value may be as large as half of a worker's memory.
+
+use std::{ops::Range, sync::Arc};
 
 use common::headers::{BARRIER, PART, Part};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
@@ -23,8 +26,16 @@ pub struct Record {
     pub is_barrier: bool,
     key: u32,
     value: u32,
-    /// Value, key, then each header: length of name, name, length of value, value.
+    /// Value unless it is `whole`'s, key, then each header: length of name, name, length of value, value.
     bytes: Vec<u8>,
+    whole: Option<Box<Window>>,
+}
+
+/// A part of a value whose parts have been joined.
+#[derive(Clone, PartialEq, Eq)]
+struct Window {
+    value: Arc<Vec<u8>>,
+    place: Range<usize>,
 }
 
 impl Record {
@@ -60,25 +71,53 @@ impl Record {
             bytes.extend_from_slice(&length(value).to_le_bytes());
             bytes.extend_from_slice(value.unwrap_or_default());
         }
-        Self { offset, timestamp, part, is_barrier, key: length(key), value: length(value), bytes }
+        let (key, value) = (length(key), length(value));
+        Self { offset, timestamp, part, is_barrier, key, value, bytes, whole: None }
     }
 
     /// The value; `None` for a tombstone.
     #[must_use]
     pub fn value(&self) -> Option<&[u8]> {
-        (self.value != ABSENT).then(|| &self.bytes[..self.value as usize])
+        match &self.whole {
+            Some(window) => Some(&window.value[window.place.clone()]),
+            None => (self.value != ABSENT).then(|| &self.bytes[..self.value as usize]),
+        }
+    }
+
+    /// The whole value whose part this is, once it was joined.
+    #[must_use]
+    pub fn whole(&self) -> Option<&[u8]> {
+        self.whole.as_ref().map(|window| window.value.as_slice())
+    }
+
+    /// Puts the parts of one value together; nothing where that was done or one has none. At no time is more than one part in memory twice.
+    pub fn join(parts: &mut [Self]) {
+        if parts.len() < 2 || parts.iter().any(|part| part.value == ABSENT || part.whole.is_some()) {
+            return;
+        }
+        let mut value = Vec::with_capacity(parts.iter().map(|part| part.value as usize).sum());
+        for part in &mut *parts {
+            value.extend_from_slice(&part.bytes[..part.value as usize]);
+            part.bytes = part.bytes.split_off(part.value as usize);
+        }
+        let (value, mut from) = (Arc::new(value), 0);
+        for part in parts {
+            let place = from..from + part.value as usize;
+            from = place.end;
+            part.whole = Some(Box::new(Window { value: value.clone(), place }));
+        }
     }
 
     /// The key.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
-        let at = present(self.value);
+        let at = self.own();
         (self.key != ABSENT).then(|| &self.bytes[at..at + self.key as usize])
     }
 
     /// The headers in their order; a header may have no value.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let mut rest = &self.bytes[present(self.value) + present(self.key)..];
+        let mut rest = &self.bytes[self.own() + present(self.key)..];
         std::iter::from_fn(move || {
             let name = field(&mut rest)?.unwrap_or_default();
             let value = field(&mut rest)?;
@@ -101,7 +140,13 @@ impl Record {
     /// Memory that the record takes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.bytes.capacity() + size_of::<Self>()
+        let window = self.whole.as_ref().map_or(0, |window| window.place.len());
+        self.bytes.capacity() + window + size_of::<Self>()
+    }
+
+    /// Bytes of the value that are its own.
+    const fn own(&self) -> usize {
+        if self.whole.is_some() { 0 } else { present(self.value) }
     }
 }
 
@@ -149,6 +194,34 @@ mod tests {
         let keyless = Record::new(0, None, None, Some(b""), std::iter::empty());
         assert_eq!((keyless.key(), keyless.value()), (None, Some(b"".as_slice())));
         assert_eq!(keyless.headers().count(), 0);
+    }
+
+    #[test]
+    fn parts_that_are_joined_are_what_they_were() {
+        let part = |number: u8, value: &'static [u8]| {
+            let place = format!("{number}/3");
+            Record::new(
+                number.into(),
+                None,
+                Some(b"key"),
+                Some(value),
+                [(PART, Some(place.as_bytes()))].into_iter(),
+            )
+        };
+        let parts = || [part(1, b"one"), part(2, b""), part(3, b"three")];
+        let mut joined = parts();
+        let sizes = joined.each_ref().map(Record::size);
+        Record::join(&mut joined);
+        Record::join(&mut joined);
+        for (record, before) in joined.iter().zip(parts()) {
+            assert_eq!((record.value(), record.key()), (before.value(), before.key()));
+            assert!(record.headers().eq(before.headers()));
+            assert_eq!(record.whole(), Some(b"onethree".as_slice()));
+            assert_eq!(before.whole(), None);
+        }
+        assert!(
+            joined.each_ref().map(Record::size).iter().zip(sizes).all(|(after, before)| *after <= before)
+        );
     }
 
     #[test]

@@ -97,6 +97,7 @@ fn read(record: &Record) -> Result<Marker> {
     let barrier = Origin { slice: own.slice.to_owned(), epoch: own.epoch, number: own.number - number };
     let mut arena = Vec::new();
     let value = decode::value(std::slice::from_ref(record), &headers, &mut arena).map_err(poisoned)?;
+    let value = value.ok_or_else(damaged)?;
     let event = decode::event(&arena[value], &headers).map_err(poisoned)?;
     let partition = |(topic, number): (&str, i32)| Partition { topic: topic.into(), number };
     Ok(Marker {

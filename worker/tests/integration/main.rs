@@ -7,12 +7,14 @@
 mod apply;
 mod barriers;
 mod crashes;
+mod desk;
 mod lost;
 mod marks;
 mod orphans;
 mod plain;
 mod refuse;
 mod restart;
+mod schema;
 mod share;
 mod support;
 mod target;
