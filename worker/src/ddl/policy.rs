@@ -133,3 +133,82 @@ fn refused(marker: &Marker, why: &str) -> Error {
     let context = format!("`{}` of {} cannot be applied: {why}", marker.operation(), marker.ns());
     Error::new(Kind::Misconfigured, context)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{checkpoint::Origin, consume::intake::Partition};
+
+    fn policy(more: Value) -> Policy {
+        let mut config = json!({
+            "pipeline": "p", "kafka": {"brokers": "k:1"}, "namespaces": {"include": ["d.*"], "exclude": ["d.hidden"]},
+            "map": [{"from": "d.*", "to": "e.*"}],
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Policy::new(&serde_json::from_value(config).unwrap())
+    }
+
+    /// The second record of a barrier over two partitions of d.a and one of d.b.
+    fn marker(change: Change) -> Marker {
+        let place = |(topic, number): (&str, i32)| Partition { topic: topic.into(), number };
+        Marker {
+            barrier: Origin { slice: "rs0".to_owned(), epoch: 0, number: 7 },
+            number: 1,
+            places: [("d.a", 0), ("d.a", 1), ("d.b", 0)].map(place).into(),
+            offset: 5,
+            sequence: String::new(),
+            change,
+            cluster_time: None,
+        }
+    }
+
+    fn ns(coll: &str) -> Namespace {
+        Namespace::new("d", coll)
+    }
+
+    fn rename(from: &str, to: &str) -> Change {
+        Change::Rename { from: ns(from), to: ns(to), replaces: None }
+    }
+
+    fn wanted(policy: &Policy, change: Change) -> Result<(Wanted, usize)> {
+        let mut marker = marker(change);
+        policy.wanted(&mut marker).map(|wanted| (wanted, marker.places.len()))
+    }
+
+    #[test]
+    fn a_rename_out_of_what_is_carried_is_a_drop_of_the_first_topic_alone() {
+        let policy = policy(json!({}));
+        let dropped = Wanted::Apply(Deed::Drop(Namespace::new("e", "a")));
+        assert_eq!(wanted(&policy, Change::Drop(ns("a"))).unwrap(), (dropped.clone(), 2));
+        assert_eq!(wanted(&policy, rename("a", "hidden")).unwrap(), (dropped, 2));
+        let (from, to) = (Namespace::new("e", "a"), Namespace::new("e", "b"));
+        let renamed = Wanted::Apply(Deed::Rename { from, to, replaces: None });
+        assert_eq!(wanted(&policy, rename("a", "b")).unwrap(), (renamed, 3));
+        assert_eq!(wanted(&policy, Change::Drop(ns("hidden"))).unwrap().0, Wanted::Nothing);
+        assert_eq!(wanted(&policy, rename("hidden", "b")).unwrap_err().kind, Kind::Misconfigured);
+    }
+
+    #[test]
+    fn each_kind_has_its_setting_and_shaped_documents_have_no_indexes() {
+        let kinds =
+            policy(json!({"worker": {"ddl": {"drop": "ignore", "rename": "fail", "indexes": "apply"}},
+            "rules": [{"namespace": "d.shaped", "deny": ["x"]}]}));
+        assert_eq!(wanted(&kinds, Change::Drop(ns("a"))).unwrap().0, Wanted::Ignore);
+        assert_eq!(wanted(&kinds, rename("a", "hidden")).unwrap().0, Wanted::Ignore);
+        let error = wanted(&kinds, rename("a", "b")).unwrap_err();
+        assert!(error.context.contains("worker.ddl.rename") && error.context.contains("d.a"), "{error}");
+        let drops = |coll| Change::DropIndexes(ns(coll), vec!["i".to_owned()]);
+        assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Indexes(..))));
+        assert_eq!(wanted(&kinds, drops("shaped")).unwrap().0, Wanted::Ignore);
+    }
+
+    #[test]
+    fn topics_that_are_named_have_to_be_all_of_a_barrier() {
+        let some = policy(json!({"worker": {"topics": ["d.a"]}}));
+        assert!(wanted(&some, Change::Drop(ns("a"))).is_ok());
+        let error = wanted(&some, rename("a", "b")).unwrap_err();
+        assert!(error.context.contains("worker.topics leaves out d.b"), "{error}");
+    }
+}
