@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::{checkpoint::Origin, consume::intake::Partition};
 
-    fn policy(more: Value) -> Policy {
+    fn policy(more: &Value) -> Policy {
         let mut config = json!({
             "pipeline": "p", "kafka": {"brokers": "k:1"}, "namespaces": {"include": ["d.*"], "exclude": ["d.hidden"]},
             "map": [{"from": "d.*", "to": "e.*"}],
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_rename_out_of_what_is_carried_is_a_drop_of_the_first_topic_alone() {
-        let policy = policy(json!({}));
+        let policy = policy(&json!({}));
         let dropped = Wanted::Apply(Deed::Drop(Namespace::new("e", "a")));
         assert_eq!(wanted(&policy, Change::Drop(ns("a"))).unwrap(), (dropped.clone(), 2));
         assert_eq!(wanted(&policy, rename("a", "hidden")).unwrap(), (dropped, 2));
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn each_kind_has_its_setting_and_shaped_documents_have_no_indexes() {
         let kinds =
-            policy(json!({"worker": {"ddl": {"drop": "ignore", "rename": "fail", "indexes": "apply"}},
+            policy(&json!({"worker": {"ddl": {"drop": "ignore", "rename": "fail", "indexes": "apply"}},
             "rules": [{"namespace": "d.shaped", "deny": ["x"]}]}));
         assert_eq!(wanted(&kinds, Change::Drop(ns("a"))).unwrap().0, Wanted::Ignore);
         assert_eq!(wanted(&kinds, rename("a", "hidden")).unwrap().0, Wanted::Ignore);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn topics_that_are_named_have_to_be_all_of_a_barrier() {
-        let some = policy(json!({"worker": {"topics": ["d.a"]}}));
+        let some = policy(&json!({"worker": {"topics": ["d.a"]}}));
         assert!(wanted(&some, Change::Drop(ns("a"))).is_ok());
         let error = wanted(&some, rename("a", "b")).unwrap_err();
         assert!(error.context.contains("worker.topics leaves out d.b"), "{error}");
