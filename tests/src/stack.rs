@@ -63,6 +63,13 @@ impl Stack {
         Self::start(test, &["--only", "kafka"])
     }
 
+    /// Address of Kafka Connect, which is started where it does not run yet, and goes on with the other services.
+    #[must_use]
+    pub fn connect(&self) -> String {
+        let described = stack(&["up", "--only", "connect", "--fast", "--json", "--name", &self.name]);
+        described["connect"]["url"].as_str().expect("the stack has Connect").to_owned()
+    }
+
     /// Signals one of its services (`KILL`, `STOP`, `CONT`) and waits for the effect.
     pub fn signal(&self, service: &str, signal: &str) {
         self.run(&["kill", "--name", &self.name, service, "--signal", signal]);

@@ -33,7 +33,8 @@ const VALUES: &str = r##"[
     [], {}, [[], {}, [[null]]], {"a": {"b": {"c": [{"d": {"$numberInt": "1"}}]}}}
 ]"##;
 
-fn values() -> Vec<Bson> {
+/// Every value.
+pub(crate) fn values() -> Vec<Bson> {
     let values: Vec<serde_json::Value> = serde_json::from_str(VALUES).expect("this is JSON");
     values.into_iter().map(|value| Bson::try_from(value).expect("this is Extended JSON")).collect()
 }

@@ -2,12 +2,15 @@
 //!
 //! Pure. It decides what is foreign: a record that holds no change event, contradicts itself, or was damaged. Such a record is
 //! poison, kept whole as a dead letter. A format version of the future is not poison: dead-lettering everything that a
-//! newer producer writes would empty the topic, so it stops the worker instead.
+//! newer producer writes would empty the topic, so it stops the worker instead. What other systems write is unwrapped by [`foreign`].
+
+mod debezium;
+mod foreign;
 
 use std::ops::Range;
 
 use common::{
-    codec::decode::{self, Dialect},
+    codec::decode,
     error::{Error, Kind},
     event::{ChangeEvent, Names, Operation},
     headers::{self, Format, Headers},
@@ -37,6 +40,9 @@ pub enum Poison {
     /// Parts of a value that do not stand together.
     #[error("the record holds a part of a value whose other parts do not stand next to it")]
     Part,
+    /// Debezium's envelope, and something in it that is not as Debezium writes it.
+    #[error("the value is no Debezium envelope: {0}")]
+    Envelope(&'static str),
     /// A change event that lacks what its operation needs.
     #[error("the {operation} event has no `{field}`")]
     Lacks {
@@ -47,15 +53,22 @@ pub enum Poison {
     },
 }
 
-/// Decodes a value, whole or in parts that were [joined](join), to BSON at the end of `arena`; gives its place there.
+/// Decodes a value, whole or in parts that were [joined](join), to BSON at the end of `arena`; gives its place there, or `None` for a
+/// tombstone that says nothing new: Debezium writes one behind each delete, for compacted topics.
 ///
 /// # Errors
 /// [`Poison`]; the arena is then as it was.
-pub fn value(records: &[Record], headers: &Headers<'_>, arena: &mut Vec<u8>) -> Result<Range<usize>, Poison> {
-    match records {
-        [record] => decoded(record.value().ok_or(Poison::Tombstone)?, headers, arena),
-        [first, ..] => decoded(first.whole().ok_or(Poison::Tombstone)?, headers, arena),
-        [] => Err(Poison::Tombstone),
+pub fn value(
+    records: &[Record],
+    headers: &Headers<'_>,
+    arena: &mut Vec<u8>,
+) -> Result<Option<Range<usize>>, Poison> {
+    let first = records.first().ok_or(Poison::Tombstone)?;
+    let value = if records.len() == 1 { first.value() } else { first.whole() };
+    match value {
+        Some(value) => decoded(first.key(), value, headers, arena).map(Some),
+        None if headers.version.is_none() && first.key().is_some_and(debezium::is_key) => Ok(None),
+        None => Err(Poison::Tombstone),
     }
 }
 
@@ -84,12 +97,17 @@ pub fn span(records: &[Record]) -> Result<usize, Poison> {
     if parts.iter().enumerate().all(fits) { Ok(parts.len()) } else { Err(Poison::Part) }
 }
 
-fn decoded(value: &[u8], headers: &Headers<'_>, arena: &mut Vec<u8>) -> Result<Range<usize>, Poison> {
+fn decoded(
+    key: Option<&[u8]>,
+    value: &[u8],
+    headers: &Headers<'_>,
+    arena: &mut Vec<u8>,
+) -> Result<Range<usize>, Poison> {
     let start = arena.len();
     match headers.format {
-        // Our own records are v2; what has no version of ours may come from other systems, which also write v1.
+        // Our own records are v2; what has no version of ours comes from other systems.
         Format::ExtJson if headers.version.is_some() => decode::document(value, arena)?,
-        Format::ExtJson => decode::document_in(Dialect::V2AndV1, value, arena)?,
+        Format::ExtJson => return foreign::event(key, value, arena),
         Format::Bson => {
             check(raw::Document::new(value)?, 0)?;
             arena.extend_from_slice(value);
@@ -176,5 +194,7 @@ fn check(document: raw::Document<'_>, depth: usize) -> Result<(), raw::Error> {
     Ok(())
 }
 
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 mod tests;

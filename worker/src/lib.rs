@@ -8,6 +8,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod consume;
 pub mod control;
+mod ddl;
 pub mod dead_letter;
 pub mod decode;
 pub mod discover;

@@ -5,6 +5,7 @@
 //!                         ▲                  │ └───refused────▸ dead letters
 //!                         └──────heads───────┘
 //!   sweep: lists the target for snapshots that reconcile
+//!   ddl: carries drops and renames out where all partitions have come to them
 //! ```
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
         intake::{Limit, Room},
     },
     control::Control,
+    ddl::{self, Barriers},
     dead_letter::{self, DeadLetters},
     discover::Discovery,
     memory::Budget,
@@ -107,8 +109,9 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let around = (topics.clone(), admin, control.clone(), sweeps.clone());
     discover(&mut stages, config, context, &shared, found, around);
     sweep(&mut stages, config, &shared, (target.deployment.clone(), control.clone(), sweeps));
-    read(&mut stages, config, context, &shared, (topics_found, authority));
+    // Before anything is read, for from then on lanes stop at barriers.
     apply(&mut stages, config, context, &shared, (target, &topics, control, observer.clone()))?;
+    read(&mut stages, config, context, &shared, (topics_found, authority));
     stages.spawn("schema", schema::run(observer.clone(), stages.token()));
     let ended = stages.join().await;
     observer.leave().await;
@@ -216,8 +219,12 @@ fn apply(
     let dead_letters = DeadLetters::new(config, topics, kafka.clone());
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
     let condition = context.health.condition(TARGET);
-    let exact = target.store.map(|store| Exact::new(store, control, [condition.clone(), kafka]));
-    let sink = Sink::new(target.deployment, limits, condition);
+    let sink = Sink::new(target.deployment.clone(), limits, condition.clone());
+    let barriers = Barriers::new(&target, shared, &control, sink.seen(), ddl::Policy::new(config));
+    if let Some(barriers) = barriers {
+        stages.spawn("ddl", barriers.run(stages.token()));
+    }
+    let exact = target.store.map(|store| Exact::new(store, control, [condition, kafka]));
     let bytes = Budget::of(&config.worker).batch;
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes };
     let most = usize::from(config.worker.connections);

@@ -1,8 +1,8 @@
 //! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
 
 use super::types::{
-    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, Producer, SchemaSettings, Snapshot, Start, Telemetry,
-    Worker,
+    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, OtherDdl, Producer, SchemaSettings, Snapshot, Start,
+    Telemetry, Worker,
 };
 
 impl Default for Producer {
@@ -48,7 +48,7 @@ impl Default for Worker {
 
 impl Default for Ddl {
     fn default() -> Self {
-        Self { drop: DdlPolicy::Fail, rename: DdlPolicy::Fail, other: DdlPolicy::Ignore }
+        Self { drop: DdlPolicy::Apply, rename: DdlPolicy::Apply, other: OtherDdl::Ignore }
     }
 }
 

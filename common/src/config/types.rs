@@ -311,6 +311,18 @@ pub struct SchemaSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DdlPolicy {
+    /// Carry it out at the target, once, where all partitions have come to it.
+    Apply,
+    /// Pass over it, with a warning in the log and a metric.
+    Ignore,
+    /// Stop, naming the namespace.
+    Fail,
+}
+
+/// What to do about definition changes that are not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherDdl {
     /// Pass over it, with a warning in the log and a metric.
     Ignore,
     /// Stop, naming the namespace.
@@ -321,12 +333,12 @@ pub enum DdlPolicy {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ddl {
-    /// `drop` of a collection.
+    /// `drop` of a collection, and a `rename` to a name that is not carried. `apply` needs a target with transactions.
     pub drop: DdlPolicy,
-    /// `rename` of a collection.
+    /// `rename` of a collection. `apply` needs a target with transactions.
     pub rename: DdlPolicy,
-    /// Everything that changes no document: `create`, `createIndexes`, `dropIndexes`, `modify`, `dropDatabase`.
-    pub other: DdlPolicy,
+    /// Everything that changes no document: `create`, `createIndexes`, `dropIndexes`, `modify`. Nothing of it is applied.
+    pub other: OtherDdl,
 }
 
 /// Which fields of a namespace's documents pass, and as what.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 QUICK_DIVISOR = 20
+QUICK_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Workload:
 
     name: str
     about: str
-    # `snapshot`: there before the start. `drain`: written behind a position, then caught up with.
+    # `snapshot`: there before the start. `drain`: written behind a position, then caught up with. `latency`: written at a rate, each
+    # write watched. `idle`: nothing is written.
     way: str
     shape: str
     # What the drained changes are.
@@ -22,10 +24,24 @@ class Workload:
     events: int
     # Documents that updates and deletes find.
     there: int = 0
+    # Writes per second, and for how long.
+    rate: int = 0
+    seconds: int = 20
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is about a system that has caught up."""
+        return self.way in ("latency", "idle")
 
     def smaller(self) -> "Workload":
         """The same, quickly."""
-        return replace(self, events=self.events // QUICK_DIVISOR, there=self.there // QUICK_DIVISOR)
+        smaller = replace(self, events=self.events // QUICK_DIVISOR, there=self.there // QUICK_DIVISOR)
+        return replace(smaller, seconds=QUICK_SECONDS) if self.is_live else smaller
+
+
+def _latency(rate: int) -> Workload:
+    about = f"write acknowledged to visible, {rate:,} writes per second"
+    return Workload(f"latency-{rate}", about, "latency", "small", "inserts", rate * 20, rate=rate)
 
 
 MILLION = 1_000_000
@@ -37,12 +53,20 @@ WORKLOADS = (
     Workload("drain-mixed", "backlog of 400 k updates and inserts, half each", "drain", "user", "mixed", 400_000, 200_000),
     Workload("drain-hot", "backlog of 400 k updates of 100 documents", "drain", "user", "hot", 400_000, 1000),
     Workload("drain-deletes", "backlog of 200 k deletes", "drain", "small", "deletes", 200_000, 200_000),
+    *(_latency(rate) for rate in (1, 100, 2000, 10_000)),
+    Workload("idle", "nothing is written", "idle", "small", "inserts", 0),
 )
 
 # By name: what it is.
 SYSTEMS = {
     "oplogue": "producer and one worker, source to target",
     "oplogue-source": "producer alone, source to Kafka",
+    "official-pair": "MongoDB Kafka Connector in Kafka Connect, source and sink, tuned",
+    "official-pair-default": "the same as it comes",
+    "official-source": "its source alone, source to Kafka, tuned",
+    "official-source-default": "the same as it comes",
+    "debezium-source": "Debezium in Kafka Connect, source to Kafka, tuned",
+    "debezium-source-default": "the same as it comes",
     "floor": "raw cursor to raw insert, nothing between",
     "floor-kafka": "raw cursor to Kafka to raw insert",
 }

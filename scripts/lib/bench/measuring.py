@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median
+import os
 from typing import Dict, List
 
 from stack.failure import say
@@ -10,8 +10,8 @@ from stack.failure import say
 from bench import results, systems, world
 from bench.cases import SYSTEMS, WORKLOADS, Workload
 from bench.options import Options
-from bench.results import Case
-from bench.systems import Run
+from bench.results import Case, Measured
+from bench.run import Run, Unsustained
 from bench.world import World
 
 
@@ -21,37 +21,36 @@ def all_of(options: Options) -> None:
     chosen = [name for name in SYSTEMS if name in options.only or not _named(options, list(SYSTEMS))]
     if options.quick:
         workloads = [one.smaller() for one in workloads]
+    runs, load_before = 1 if options.quick else options.runs, os.getloadavg()[2]
+    failed: List[str] = []
     with world.open_up(options) as opened:
-        cases = [case for one in workloads for case in _in_turns(opened, one, chosen, 1 if options.quick else options.runs)]
-    results.write(cases, options)
+        cases = [case for one in workloads for case in _in_turns(opened, one, chosen, runs, failed)]
+    results.write(cases, options, failed, {"before": load_before, "at the end": os.getloadavg()[2]})
 
 
 def _named(options: Options, names: List[str]) -> bool:
     return any(name in options.only for name in names)
 
 
-def _in_turns(opened: World, workload: Workload, names: List[str], runs: int) -> List[Case]:
+def _in_turns(opened: World, workload: Workload, names: List[str], runs: int, failed: List[str]) -> List[Case]:
     able = [name for name in names if systems.carries(name, workload)]
-    measured: Dict[str, list] = {name: [] for name in able}
+    measured: Dict[str, List[Measured]] = {name: [] for name in able}
     for turn in range(runs):
         for name in able if turn % 2 == 0 else reversed(able):
             run = Run(opened, workload, f"b_{workload.name}_{name}_{turn}".replace("-", "_"))
-            seconds, used = systems.BY_NAME[name].measure(run)
-            measured[name].append((seconds, used))
+            try:
+                measured[name].append(_measure(run, name))
+            except Unsustained as reason:
+                say(f"{workload.name}: {name}: {reason}")
+                failed.append(f"{workload.about}, `{name}`: {reason}")
             opened.forget(run.name)
-            say(f"{workload.name}: {name}: {workload.events / seconds:,.0f} events/s")
-    return [_case(workload, name, taken) for name, taken in measured.items()]
+    return [results.case(workload, name, taken) for name, taken in measured.items() if taken]
 
 
-def _case(workload: Workload, name: str, taken: list) -> Case:
-    seconds = median(seconds for seconds, _ in taken)
-    processes = taken[0][1].keys()
-    millions = workload.events / 1e6
-    return Case(
-        workload=workload.name,
-        system=name,
-        events_per_s=workload.events / seconds,
-        cpu_s_per_million={p: median(used[p].cpu_seconds for _, used in taken) / millions for p in processes},
-        peak_rss_mb={p: max(used[p].peak_mb for _, used in taken) for p in processes},
-        runs=[workload.events / one for one, _ in taken],
-    )
+def _measure(run: Run, name: str) -> Measured:
+    system = systems.BY_NAME[name]
+    taken = system.measure(run)
+    topic = system.topic(run)
+    measured = Measured(taken, run.bytes, run.world.kafka_bytes(topic) if topic else None)
+    say(f"{run.workload.name}: {name}: {results.short(run.workload, taken)}")
+    return measured

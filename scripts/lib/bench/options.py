@@ -10,8 +10,9 @@ from typing import List, Optional
 from bench.cases import QUICK_DIVISOR, SYSTEMS, WORKLOADS
 
 ABOUT = """\
-Measures Oplogue beside the floor, a program that does the same reads and writes with nothing between, on one machine, on the same
-services, in turns; medians of several runs. Results go to bench/results."""
+Measures Oplogue beside its peers in Kafka Connect (bench/peers), and beside the floor, a program that does the same reads and writes
+with nothing between: on one machine, on the same services, in turns; medians of several runs. All of it takes hours; results go to
+bench/results. With --only, once for each workload and each system wanted, or with --quick, nothing there is replaced."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Callable, Dict, Optional
+from typing import Callable, Optional
 
 from demo import configuration
 from demo.pipeline import Part
 
+from bench import live
 from bench.cases import Workload
-from bench.usage import Meter, Usage
-from bench.world import FOLDER, World, until
+from bench.peers import PEERS
+from bench.run import COLLECTION, Run, Taken
+from bench.usage import Meter
+from bench.world import FOLDER, until
 
 TEXT = """\
 pipeline = "{name}"
@@ -30,50 +33,32 @@ log = "info"
 """
 
 
-class Run:
-    """One run of one case: names of its own, so that it shares nothing with the run before."""
-
-    def __init__(self, world: World, workload: Workload, name: str) -> None:
-        self.world, self.workload, self.name = world, workload, name
-        self.since: Optional[str] = None
-
-    def load(self) -> None:
-        """Writes the workload to the source, whole documents first where changes need them."""
-        one = self.workload
-        if one.way == "snapshot" or one.kind == "inserts":
-            self._load("inserts", one.events, 0)
-        else:
-            self._load(one.kind, one.events, one.there)
-
-    def load_before(self) -> None:
-        """Writes what changes will find; at the target too, as if it had been carried."""
-        if self.workload.there:
-            for side in ("source", "target"):
-                self._load("inserts", self.workload.there, 0, side)
-
-    def _load(self, kind: str, count: int, there: int, side: str = "source") -> None:
-        words = ["load", "--uri", self.world.uris[side], "--db", self.name, "--kind", kind, "--shape", self.workload.shape]
-        words += ["--count", str(count), "--there", str(max(there, 1)), "--first", str(there)]
-        self.world.tool(*words)
-
-    def expected(self) -> int:
-        """Documents that the target has in the end."""
-        one = self.workload
-        return {"inserts": one.events, "mixed": one.there + one.events // 2, "hot": one.there, "deletes": 0}[one.kind]
-
-    def there(self) -> int:
-        """Documents that the target has now."""
-        return self.world.clients["target"][self.name]["c"].estimated_document_count()
-
-
 class Oplogue:
     """Ours; with or without a worker."""
 
     def __init__(self, with_worker: bool) -> None:
         self.with_worker = with_worker
 
-    def measure(self, run: Run) -> "tuple[float, Dict[str, Usage]]":
+    def topic(self, run: Run) -> str:
+        """Where its events are."""
+        return f"{run.name}.{COLLECTION}"
+
+    def measure(self, run: Run) -> Taken:
         """Seconds from the start of the processes to the end of the work, and what each process used."""
+        return self._live(run) if run.workload.is_live else self._carry(run)
+
+    def _live(self, run: Run) -> Taken:
+        self._configure(run, "latest")
+        parts = self._start_all(run)
+        try:
+            return live.measure(run, lambda: {part.name.split("-")[0]: part.pid for part in parts})
+        finally:
+            run.world.pipeline.stop()
+
+    def _start_all(self, run: Run) -> "list[Part]":
+        return [self._start(run, role) for role in (["producer", "worker"] if self.with_worker else ["producer"])]
+
+    def _carry(self, run: Run) -> Taken:
         world, workload = run.world, run.workload
         run.load_before()
         if workload.way == "drain":
@@ -87,13 +72,13 @@ class Oplogue:
         run.load()
         world.rest()
         meter, began = Meter(world.pids()), time.monotonic()
-        parts = [self._start(run, role) for role in (["producer", "worker"] if self.with_worker else ["producer"])]
+        parts = self._start_all(run)
         for part in parts:
             meter.add(part.name.split("-")[0], part.pid)
         until(f"{run.name} carried", self._is_done(run, parts), lambda: [part.require_running() for part in parts] and None)
-        seconds, used = time.monotonic() - began, meter.read()
+        taken = Taken(time.monotonic() - began, meter.read())
         world.pipeline.stop()
-        return seconds, used
+        return taken
 
     def _is_done(self, run: Run, parts: "list[Part]") -> Callable[[], bool]:
         metric = "oplogue_worker_records_total" if self.with_worker else "oplogue_producer_records_published_total"
@@ -126,7 +111,11 @@ class Floor:
     def __init__(self, with_kafka: bool) -> None:
         self.with_kafka = with_kafka
 
-    def measure(self, run: Run) -> "tuple[float, Dict[str, Usage]]":
+    def topic(self, run: Run) -> Optional[str]:
+        """Where its documents are."""
+        return run.name if self.with_kafka else None
+
+    def measure(self, run: Run) -> Taken:
         """As `Oplogue.measure`."""
         world, workload = run.world, run.workload
         reply = world.clients["source"].admin.command("ping")
@@ -147,19 +136,22 @@ class Floor:
                 raise RuntimeError(f"the floor ended with {started.returncode}")
 
         until(f"{run.name} carried", lambda: run.there() >= run.expected(), alive)
-        seconds, used = time.monotonic() - began, meter.read()
+        taken = Taken(time.monotonic() - began, meter.read())
         started.wait()
-        return seconds, used
+        return taken
 
 
 BY_NAME = {
     "oplogue": Oplogue(True),
     "oplogue-source": Oplogue(False),
+    **PEERS,
     "floor": Floor(False),
     "floor-kafka": Floor(True),
 }
 
 
 def carries(system: str, workload: Workload) -> bool:
-    """Whether a system can carry a workload: the floor copies inserts."""
+    """Whether a system can carry a workload: the floor copies inserts, and what ends in Kafka shows nothing at the target."""
+    if workload.is_live:
+        return system == "oplogue" or "pair" in system
     return not system.startswith("floor") or workload.kind == "inserts"

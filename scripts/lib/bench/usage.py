@@ -37,11 +37,22 @@ def peak_mb(pid: int) -> float:
     return int(kilobytes) / 1024
 
 
+def forget_peak(pid: int) -> None:
+    """From now on the peak is counted anew (proc(5), clear_refs)."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        # Of somebody else's process the peak of its whole life is what can be told.
+        return
+
+
 class Meter:
     """Looks at processes from now on."""
 
     def __init__(self, pids: Dict[str, int]) -> None:
         self._pids = dict(pids)
+        for pid in pids.values():
+            forget_peak(pid)
         self._before = {name: cpu_seconds(pid) for name, pid in pids.items()}
 
     def add(self, name: str, pid: int) -> None:

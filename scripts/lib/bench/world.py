@@ -9,17 +9,21 @@ import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 
 from demo.binaries import NEEDED
 from demo.pipeline import Pipeline
 from stack import arguments, lifecycle, paths, prerequisites
+from stack import connect as stack_connect
 from stack.failure import Failure, say
-from stack.state import Stack
+from stack.state import Service, Stack
 
 from bench import usage
+from bench.connect import Connect
 from bench.options import Options
 
 STACK = "bench"
@@ -30,6 +34,12 @@ CASE_SECONDS = 900.0
 # The services are at rest when together they use less than this of a core.
 REST = 0.1
 REST_SECONDS = 60.0
+KAFKA_SECONDS = 10.0
+PARTITIONS = 8
+# How often it is asked whether a case has ended: asking costs the services something.
+LOOK_SECONDS = 0.05
+# What connect-distributed.sh of the Kafka distribution gives to Connect when nobody says otherwise.
+CONNECT_HEAP_MB = 2048
 
 
 class World:
@@ -43,6 +53,12 @@ class World:
         self.uris = {side: stack.deployments[side].uri for side in ("source", "target")}
         self.clients: Dict[str, MongoClient[Any]] = {side: MongoClient(uri) for side, uri in self.uris.items()}
         self.pipeline = Pipeline(FOLDER / "processes.json")
+        # Silent: at the end the brokers go first.
+        brokers = {"bootstrap.servers": self.brokers, "log_level": 0}
+        self._admin = AdminClient(brokers)
+        self._reader = Consumer({**brokers, "group.id": "bench", "allow.auto.create.topics": False})
+        self._connect: Optional[Connect] = None
+        self._known: Dict[str, List[TopicPartition]] = {}
 
     def pids(self) -> Dict[str, int]:
         """The services' processes, by what they are."""
@@ -74,11 +90,49 @@ class World:
             if sum(one.cpu_seconds for one in meter.read().values()) < REST:
                 return
 
-    def forget(self, *databases: str) -> None:
-        """Drops what a case has left."""
+    def connect(self) -> Connect:
+        """Kafka Connect, started at the first time."""
+        if self._connect is None:
+            stack, _ = _up("--only", "connect", "--connect-heap-mb", str(CONNECT_HEAP_MB))
+            assert stack.connect is not None and stack.connect.process is not None
+            self._connect = Connect(stack_connect.url(stack.connect), stack.connect.process.pid)
+        return self._connect
+
+    def records(self, topic: str) -> int:
+        """How many records a topic has; transactions' markers count as such."""
+        try:
+            if not self._known.get(topic):
+                self._known[topic] = self._partitions(topic)
+            return sum(high - low for low, high in map(self._ends, self._known[topic]))
+        except KafkaException:
+            # It is not there yet, or nobody serves it yet.
+            return 0
+
+    def _ends(self, partition: TopicPartition) -> "tuple[int, int]":
+        return self._reader.get_watermark_offsets(partition, timeout=KAFKA_SECONDS, cached=False)
+
+    def _partitions(self, topic: str) -> "list[TopicPartition]":
+        known = self._reader.list_topics(topic, timeout=KAFKA_SECONDS).topics[topic]
+        return [TopicPartition(topic, number) for number in known.partitions]
+
+    def create(self, topic: str) -> None:
+        """Makes a topic as all systems make theirs."""
+        for made in self._admin.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
+            made.result()
+
+    def kafka_bytes(self, topic: str) -> int:
+        """What the broker has written for a topic."""
+        assert self.stack.kafka is not None and self.stack.kafka.service is not None
+        data = Path(self.stack.kafka.service.folder) / "data"
+        return sum(file.stat().st_size for file in data.glob(f"{topic}-[0-9]*/*.log"))
+
+    def forget(self, name: str) -> None:
+        """Drops what a run has left."""
         for client in self.clients.values():
-            for name in databases:
-                client.drop_database(name)
+            client.drop_database(name)
+        left = [topic for topic in self._reader.list_topics(timeout=KAFKA_SECONDS).topics if name in topic]
+        for removed in (self._admin.delete_topics(left) if left else {}).values():
+            removed.result()
 
 
 def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> None:
@@ -88,7 +142,7 @@ def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> No
         alive()
         if time.monotonic() > deadline:
             raise Failure(f"not within {CASE_SECONDS:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(LOOK_SECONDS)
 
 
 @contextmanager
@@ -98,14 +152,17 @@ def open_up(options: Options) -> Iterator[World]:
     FOLDER.mkdir(parents=True)
     programs = _programs(options)
     lifecycle.down(STACK, keep_data=False)
-    words = ["up", "--name", STACK, "--broker-property", "broker.session.timeout.ms=60000"]
-    stack, _ = lifecycle.up(STACK, arguments.request(arguments.parser().parse_args(words)))
+    stack, _ = _up("--broker-property", "broker.session.timeout.ms=60000")
     world = World(stack, programs)
     try:
         yield world
     finally:
         world.pipeline.stop()
         lifecycle.down(STACK, keep_data=False)
+
+
+def _up(*words: str) -> "tuple[Stack, list[Service]]":
+    return lifecycle.up(STACK, arguments.request(arguments.parser().parse_args(["up", "--name", STACK, *words])))
 
 
 def _programs(options: Options) -> Dict[str, Path]:

@@ -15,10 +15,11 @@ DEFAULT_OPLOG_MB = 1024
 DEFAULT_CACHE_GB = 0.25
 # Holds four of the largest records at once; half of it does not (tried).
 DEFAULT_HEAP_MB = 1024
+DEFAULT_CONNECT_HEAP_MB = 512
 SIGNALS = {
     number.name[3:]: number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGCONT)
 }
-ITEMS = ("mongod", "kafka", "kcat", "corpus")
+ITEMS = ("mongod", "kafka", "connect", "kcat", "corpus")
 PROGRAMS = ("mongod", "kafka", "java", "kcat", "mongosh", "python", "corpus")
 SCOPE = re.compile(rf"(?:({'|'.join(SERVICES)}):)?(.+)")
 
@@ -31,7 +32,7 @@ V = TypeVar("V")
 def parser() -> argparse.ArgumentParser:
     """All of it."""
     top = argparse.ArgumentParser(
-        prog="stack", description="Real services on this machine: MongoDB and Kafka."
+        prog="stack", description="Real services on this machine: MongoDB, Kafka, Kafka Connect."
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _up(commands)
@@ -69,6 +70,10 @@ def _tuning(up: argparse.ArgumentParser) -> None:
     up.add_argument("--cache-gb", type=float, default=DEFAULT_CACHE_GB, metavar="GB", help=cache)
     heap = f"the broker's heap (default: {DEFAULT_HEAP_MB})"
     up.add_argument("--heap-mb", type=_positive, default=DEFAULT_HEAP_MB, metavar="MB", help=heap)
+    heap = f"Kafka Connect's heap (default: {DEFAULT_CONNECT_HEAP_MB})"
+    up.add_argument(
+        "--connect-heap-mb", type=_positive, default=DEFAULT_CONNECT_HEAP_MB, metavar="MB", help=heap
+    )
     fast = (
         "for tests, not for benchmarks: journal every 5 ms, elections within 2 s, a broker that starts sooner"
     )
@@ -99,6 +104,9 @@ def _looking(commands: Commands) -> None:
 
 def _changing(commands: Commands) -> None:
     down = _named(commands, "down", "stop everything and delete its data")
+    down.add_argument(
+        "--only", type=_services, metavar="LIST", help="only these, such as connect; the others go on"
+    )
     down.add_argument(
         "--keep-data", action="store_true", help="stop only; `up` goes on with the same data and ports"
     )
@@ -190,6 +198,7 @@ def request(given: argparse.Namespace) -> Request:
         broker_properties=dict(pair.split("=", 1) for pair in given.broker_property),
         cache_gb=given.cache_gb,
         heap_mb=given.heap_mb,
+        connect_heap_mb=given.connect_heap_mb,
         auth=given.auth,
         fast=given.fast,
     )

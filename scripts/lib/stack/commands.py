@@ -15,6 +15,7 @@ from typing import Any
 from stack import (
     arguments,
     cache,
+    connect_home,
     corpus,
     environment,
     kafka_home,
@@ -82,8 +83,11 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _down(given: argparse.Namespace) -> int:
-    found = lifecycle.down(given.name, given.keep_data)
+    found = lifecycle.down(given.name, given.keep_data, given.only)
     kept = ", its data kept" if given.keep_data else ""
+    if found and given.only:
+        say(f"of stack {given.name!r} {', '.join(given.only)} is down{kept}")
+        return 0
     say(f"stack {given.name!r} is down{kept}" if found else f"stack {given.name!r} was not up")
     return 0
 
@@ -117,6 +121,8 @@ def _fetched(item: str, given: argparse.Namespace) -> list[tuple[str, Path]]:
         return [(f"mongod {one.version}", one.path.parent) for one in servers]
     if item == "kafka":
         return [("kafka", kafka_home.fetch())]
+    if item == "connect":
+        return [("connect", connect_home.fetch()), ("connectors", connect_home.fetch_plugins())]
     if item == "corpus":
         return [("bson_corpus", corpus.fetch())]
     return [("kcat", _kcat())]

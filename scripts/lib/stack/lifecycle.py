@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from stack import broker, deployment, plan, ports, service, state
+from stack import broker, connect, deployment, plan, ports, service, state
 from stack.failure import Failure
 from stack.process import Condition
-from stack.request import Request
+from stack.request import CONNECT, KAFKA, Request
 from stack.state import Service, Stack
 
 
@@ -63,20 +64,46 @@ def _make_ready(stack: Stack) -> None:
         waits = [pool.submit(deployment.make_ready, one) for one in stack.deployments.values()]
         if stack.kafka:
             waits.append(pool.submit(broker.make_ready, stack.kafka))
+        if stack.connect:
+            waits.append(pool.submit(connect.make_ready, stack.connect))
         for wait in waits:
             wait.result()
 
 
-def down(name: str, keep_data: bool) -> bool:
-    """Stops everything; unless told to keep the data, deletes it with the logs. Says whether there was a stack."""
+def down(name: str, keep_data: bool, only: list[str] | None = None) -> bool:
+    """Stops everything, or only some services; unless told to keep the data, deletes it with the logs. Says whether there
+    was a stack."""
     with state.changing(name):
         stack = state.load(name)
         if stack is None:
             return False
-        service.stop(stack.services)
-        if not keep_data:
+        leaving = [one for one in stack.services if only is None or _kind(stack, one) in only]
+        # Connect leaves its group before it ends, for which it needs the broker.
+        service.stop([one for one in leaving if one is stack.connect])
+        service.stop([one for one in leaving if one is not stack.connect])
+        if not keep_data and len(leaving) == len(stack.services):
             _forget(stack)
+        elif not keep_data:
+            _part_with(stack, leaving)
         return True
+
+
+def _kind(stack: Stack, one: Service) -> str:
+    """What the service is called on the command line."""
+    found = stack.deployment_of(one)
+    return found.name if found else one.name
+
+
+def _part_with(stack: Stack, leaving: list[Service]) -> None:
+    """Goes on without these."""
+    kinds = {_kind(stack, one) for one in leaving}
+    stack.deployments = {name: one for name, one in stack.deployments.items() if name not in kinds}
+    stack.kafka = None if KAFKA in kinds else stack.kafka
+    stack.connect = None if CONNECT in kinds else stack.connect
+    stack.save()
+    ports.release([port for one in leaving for port in one.ports], Path(stack.folder))
+    for one in leaving:
+        shutil.rmtree(one.folder, ignore_errors=True)
 
 
 def _forget(stack: Stack) -> None:
@@ -107,6 +134,8 @@ def start(name: str, service_name: str) -> Service:
 def _wait_serving(stack: Stack, one: Service) -> None:
     if stack.deployment_of(one):
         deployment.wait_member(one)
+    elif one is stack.connect:
+        connect.make_ready(one)
     elif stack.kafka:
         broker.make_ready(stack.kafka)
 

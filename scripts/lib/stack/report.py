@@ -6,7 +6,7 @@ import shlex
 import shutil
 from typing import Any
 
-from stack import deployment, environment, wire
+from stack import connect, deployment, environment, wire
 from stack.process import Condition
 from stack.state import Broker, Deployment, Service, Stack
 
@@ -18,7 +18,8 @@ def variables(stack: Stack) -> dict[str, str]:
     uris = {name: one.uri for name, one in stack.deployments.items()}
     brokers = {"OPLOGUE_KAFKA__BROKERS": stack.kafka.brokers} if stack.kafka else {}
     oplogue = {f"OPLOGUE_{name.upper()}__URI": uris[name] for name in ("source", "target") if name in uris}
-    others = {f"STACK_{name.upper()}_URI": uri for name, uri in uris.items()}
+    others = {"STACK_CONNECT_URL": connect.url(stack.connect)} if stack.connect else {}
+    others |= {f"STACK_{name.upper()}_URI": uri for name, uri in uris.items()}
     return {**oplogue, **brokers, "STACK_NAME": stack.name, "STACK_DIR": stack.folder, **others}
 
 
@@ -34,6 +35,7 @@ def document(stack: Stack) -> dict[str, Any]:
         "dir": stack.folder,
         "deployments": {name: _deployment(one) for name, one in stack.deployments.items()},
         "kafka": _kafka(stack.kafka) if stack.kafka else None,
+        "connect": {**_service(stack.connect), "url": connect.url(stack.connect)} if stack.connect else None,
         "tools": {
             "python": str(environment.python()),
             "kcat": shutil.which("kcat"),
@@ -84,6 +86,8 @@ def _role(stack: Stack, one: Service) -> str | None:
         return None
     if stack.deployment_of(one):
         return deployment.role(one)
+    if one is stack.connect:
+        return "connect" if connect.serves(one) else "no answer"
     return "broker" if wire.broker_serves(one.address) else "no answer"
 
 
@@ -115,6 +119,8 @@ def summary_lines(stack: Stack) -> list[str]:
     if stack.kafka:
         origin = f"Kafka {stack.kafka.version}" if stack.kafka.service else "from OPLOGUE_STACK_BROKERS"
         lines.append(f"  {'kafka':<11}{stack.kafka.brokers}   {origin}")
+    if stack.connect:
+        lines.append(f"  {'connect':<11}{connect.url(stack.connect)}   Kafka Connect")
     return lines + ["", *_how_to_look(stack)]
 
 

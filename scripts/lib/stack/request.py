@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 REPLICA_SETS = ("source", "target")
 STANDALONE = "standalone"
 KAFKA = "kafka"
-SERVICES = (*REPLICA_SETS, STANDALONE, KAFKA)
+CONNECT = "connect"
+SERVICES = (*REPLICA_SETS, STANDALONE, KAFKA, CONNECT)
 USUAL_SERVICES = (*REPLICA_SETS, KAFKA)
 
 V = TypeVar("V")
@@ -44,5 +45,6 @@ class Request:
     broker_properties: dict[str, str]
     cache_gb: float
     heap_mb: int
+    connect_heap_mb: int
     auth: bool
     fast: bool

@@ -22,7 +22,8 @@ from stack.process import Condition, Identity
 
 @dataclass
 class Service:
-    """One process: a member of a deployment (`source-0`) or the broker (`kafka`). Clients connect to `ports[0]`."""
+    """One process: a member of a deployment (`source-0`), the broker (`kafka`) or Kafka Connect (`connect`). Clients
+    connect to `ports[0]`."""
 
     name: str
     ports: list[int]
@@ -89,12 +90,14 @@ class Stack:
     folder: str
     deployments: dict[str, Deployment] = field(default_factory=dict)
     kafka: Broker | None = None
+    connect: Service | None = None
 
     @property
     def services(self) -> list[Service]:
         """All processes of ours."""
         members = [member for deployment in self.deployments.values() for member in deployment.members]
-        return members + ([self.kafka.service] if self.kafka and self.kafka.service else [])
+        others = [self.kafka.service if self.kafka else None, self.connect]
+        return members + [one for one in others if one]
 
     def service(self, name: str) -> Service:
         """The process of that name."""
@@ -105,7 +108,7 @@ class Stack:
         raise WrongUsage(f"no service {name!r} in stack {self.name!r}; there are: {known}")
 
     def deployment_of(self, service: Service) -> Deployment | None:
-        """The deployment that a process is a member of; None for the broker."""
+        """The deployment that a process is a member of; None for the broker and for Connect."""
         return next((one for one in self.deployments.values() if service in one.members), None)
 
     def save(self) -> None:
@@ -152,7 +155,8 @@ def _file(name: str) -> Path:
 
 def _stack(saved: dict[str, Any]) -> Stack:
     deployments = {name: _deployment(entry) for name, entry in saved["deployments"].items()}
-    return Stack(saved["name"], saved["folder"], deployments, _broker(saved["kafka"]))
+    connect = _service(saved["connect"]) if saved.get("connect") else None
+    return Stack(saved["name"], saved["folder"], deployments, _broker(saved["kafka"]), connect)
 
 
 def _deployment(saved: dict[str, Any]) -> Deployment:

@@ -44,6 +44,27 @@ class KafkaJars:
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """One file of Maven Central; `form` is its type and classifier."""
+
+    group: str
+    artifact: str
+    version: str
+    form: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Kafka Connect of the broker's version (`bytes` and `sha256` are over all its jars), and connectors by name."""
+
+    bytes: int
+    sha256: str
+    plugins: dict[str, Artifact]
+
+
+@dataclass(frozen=True)
 class SourceDistribution:
     """A PyPI source distribution of which one folder is wanted."""
 
@@ -62,6 +83,7 @@ class Versions:
     servers: dict[str, Server]
     openssl_1_1: Wheel
     kafka: KafkaJars
+    connect: Connect
     bson_corpus: SourceDistribution
     python: dict[str, list[str]]
 
@@ -99,6 +121,7 @@ def _parse(document: dict[str, Any]) -> Versions:
         servers={version: _server(version, entry) for version, entry in mongodb["servers"].items()},
         openssl_1_1=Wheel(**document["openssl_1_1"]),
         kafka=KafkaJars(**document["kafka"]),
+        connect=_connect(document["connect"]),
         bson_corpus=SourceDistribution(**document["bson_corpus"]),
         python=document["python"],
     )
@@ -109,6 +132,11 @@ def _parse(document: dict[str, Any]) -> Versions:
 
 def _server(version: str, entry: dict[str, Any]) -> Server:
     return Server(version, Wheel(**entry["wheel"]), entry["needs_openssl_1_1"])
+
+
+def _connect(entry: dict[str, Any]) -> Connect:
+    plugins = {name: Artifact(**plugin) for name, plugin in entry["plugins"].items()}
+    return Connect(**{**entry, "plugins": plugins})
 
 
 def _numbers(version: str) -> tuple[int, ...]:

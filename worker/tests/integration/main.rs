@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod apply;
+mod barriers;
 mod crashes;
 mod desk;
 mod lost;

@@ -25,6 +25,13 @@ def explained(section: str) -> set[str]:
 
 
 class Connect(unittest.TestCase):
+    def test_plugins_are_those_that_the_tests_run_with(self):
+        sums = files.text("deploy/connect/SHA256SUMS")
+        pins = json.loads(files.text("scripts/lib/versions.json"))["connect"]["plugins"].values()
+        self.assertEqual({line.split()[0] for line in sums.splitlines()}, {pin["sha256"] for pin in pins})
+        for pin in pins:
+            self.assertIn(f"{pin['artifact']}:{pin['version']}:{pin['form']}", files.text("deploy/connect/Dockerfile"))
+
     def test_every_value_is_a_string(self):
         for path, config in configs().items():
             self.assertEqual({type(value) for value in config.values()}, {str}, path)

@@ -1,0 +1,107 @@
+"""One run of one case: what is written to the source, and when the target has it all."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional
+
+from stack.failure import Failure
+
+from bench.cases import Workload
+from bench.usage import Usage
+from bench.world import World
+
+COLLECTION = "c"
+# What brings a stream to life must be through before anything is measured.
+LIVE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run has taken."""
+
+    seconds: float
+    used: Dict[str, Usage]
+    # Milliseconds, of latency runs.
+    percentiles: Dict[str, Any] = field(default_factory=dict)
+
+
+class Unsustained(Exception):
+    """A system does not keep up with the rate of a latency workload: a result, not a failure of the benchmark."""
+
+
+class Run:
+    """Names of its own, so that it shares nothing with the run before."""
+
+    def __init__(self, world: World, workload: Workload, name: str) -> None:
+        self.world, self.workload, self.name = world, workload, name
+        self.bytes = 0
+        self._wanted: Optional[int] = None
+
+    def load(self) -> None:
+        """Writes the workload to the source."""
+        one = self.workload
+        written = self._load("inserts", one.events, 0) if one.kind == "inserts" else self._load(one.kind, one.events, one.there)
+        self.bytes = written["bytes"]
+
+    def load_before(self) -> None:
+        """Writes what changes will find; at the target too, as if it had been carried."""
+        if self.workload.there:
+            for side in ("source", "target"):
+                self._load("inserts", self.workload.there, 0, side)
+
+    def _load(self, kind: str, count: int, there: int, side: str = "source") -> Dict[str, Any]:
+        words = ["load", "--uri", self.world.uris[side], "--db", self.name, "--kind", kind, "--shape", self.workload.shape]
+        words += ["--count", str(count), "--there", str(max(there, 1)), "--first", str(there)]
+        return self.world.tool(*words)
+
+    def is_applied(self) -> bool:
+        """Whether the target has all of it: as many documents, and where documents were changed, the changes."""
+        if self._documents("target") != self.expected():
+            return False
+        if self.workload.kind not in ("mixed", "hot"):
+            return True
+        if self._wanted is None:
+            self._wanted = self._rounds("source")
+        return self._rounds("target") == self._wanted
+
+    def expected(self) -> int:
+        """Documents that the target has in the end."""
+        one = self.workload
+        return {"inserts": one.events, "mixed": one.there + one.events // 2, "hot": one.there, "deletes": 0}[one.kind]
+
+    def there(self) -> int:
+        """Documents that the target has now."""
+        return self._documents("target")
+
+    def _documents(self, side: str) -> int:
+        return self._collection(side).estimated_document_count()
+
+    def _rounds(self, side: str) -> int:
+        """The sum of what every change has set."""
+        found = list(self._collection(side).aggregate([{"$group": {"_id": None, "sum": {"$sum": "$round"}}}]))
+        return found[0]["sum"] if found else 0
+
+    def _collection(self, side: str) -> Any:
+        return self.world.clients[side][self.name][COLLECTION]
+
+    def bring_to_life(self) -> None:
+        """Writes to the source until the target has it all: from then on changes flow."""
+        deadline, written = time.monotonic() + LIVE_SECONDS, 0
+        while not written or self.there() < written:
+            if time.monotonic() > deadline:
+                raise Failure(f"{self.name}: nothing flows within {LIVE_SECONDS:.0f} s")
+            if not self.there() or not written:
+                written += 1
+                self._collection("source").insert_one({"_id": -written})
+            time.sleep(0.5)
+
+    def latency(self) -> Dict[str, Any]:
+        """Writes at the workload's rate and watches the target."""
+        words = ["latency", "--source", self.world.uris["source"], "--target", self.world.uris["target"], "--db", self.name]
+        try:
+            return self.world.tool(*words, "--rate", str(self.workload.rate), "--seconds", str(self.workload.seconds))
+        except subprocess.CalledProcessError as error:
+            raise Unsustained(error.stderr.strip().splitlines()[0]) from error
