@@ -13,10 +13,7 @@ use common::{
     namespace::Namespace,
 };
 
-use super::{
-    observer::Told,
-    record::{self, Contribution},
-};
+use super::record::{self, Contribution, Told};
 
 /// The topic's only partition.
 const PARTITION: i32 = 0;
