@@ -3,11 +3,18 @@
 //! Settings given as flags are configuration keys under another name: they are handed on as text and win over the
 //! environment and the file. No flag takes a secret, for command lines show in `ps`.
 
+mod dead_letters;
+mod schema;
+
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
+pub use self::{
+    dead_letters::{DeadLettersOrder, Form, LetterId, ListOrder, Wanted, Which},
+    schema::{SchemaForm, SchemaOrder},
+};
 use crate::{config::Role, namespace::Namespace};
 
 /// A configuration key that is also a flag.
@@ -99,6 +106,10 @@ pub enum Action {
     Seek(Seek),
     /// Have documents copied again.
     Snapshot(SnapshotOrder),
+    /// Look at records that could not be applied, and deal with them.
+    DeadLetters(DeadLettersOrder),
+    /// Show what documents look like.
+    Schema(SchemaOrder),
 }
 
 /// From where partitions are applied next.
@@ -156,10 +167,11 @@ impl Cli {
                 reconcile: snapshot.get_flag("reconcile"),
                 detach: snapshot.get_flag("detach"),
             }),
+            Some(("dead-letters", letters)) => Action::DeadLetters(dead_letters::order(letters)),
+            Some(("schema", schema)) => Action::Schema(schema::order(schema)),
             _ => Action::Run,
         };
-        // Global arguments arrive with the innermost command.
-        let matches = matches.subcommand().map_or(matches, |(_, inner)| inner);
+        let matches = innermost(matches);
         let file = matches.get_one::<PathBuf>("config").filter(|path| !path.as_os_str().is_empty());
         let flags = flags_of(role).filter_map(|flag| {
             let value = matches.get_one::<String>(flag.key)?.clone();
@@ -167,6 +179,11 @@ impl Cli {
         });
         Self { action, file: file.cloned(), flags: flags.collect() }
     }
+}
+
+/// Where global arguments arrive.
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, inner)| innermost(inner))
 }
 
 /// The command line of a binary, for parsing and for completions.
@@ -188,6 +205,8 @@ pub fn command(role: Role) -> Command {
         ))
         .subcommand(completions_command())
         .subcommands((role == Role::Worker).then(seek_command))
+        .subcommands((role == Role::Worker).then(dead_letters::command))
+        .subcommands((role == Role::Worker).then(schema::command))
         .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)

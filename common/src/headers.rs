@@ -13,7 +13,11 @@
 //! | `txn` | `session/number/index` on an event of a multi-document transaction of the source |
 //! | `format` | `bson` when the value is raw BSON; absent for canonical Extended JSON |
 //! | `part` | `number/of`, counted from 1, where the value goes on in the record behind; absent on a whole value |
+//! | `barrier` | `number/of topic/partitions …` on a definition change that stands in all these partitions |
 
+mod barrier;
+
+pub use self::barrier::{BARRIER, Barrier};
 use crate::cluster_time::ClusterTime;
 
 /// The format version that is written. Readers take this one and its neighbours.

@@ -62,6 +62,12 @@ impl Topics {
         self.internal("dead-letters")
     }
 
+    /// The topic of what documents look like.
+    #[must_use]
+    pub fn schemas(&self) -> String {
+        self.internal("schemas")
+    }
+
     fn internal(&self, what: &str) -> String {
         format!("oplogue.{}.{what}", self.pipeline)
     }

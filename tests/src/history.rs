@@ -101,7 +101,8 @@ fn agrees_with_itself(record: &Record) -> Checked {
 /// # Errors
 /// The first difference.
 pub fn is_that_of(records: &[Record], events: &[RawDocumentBuf]) -> Checked {
-    let mut streamed: Vec<&Record> = records.iter().filter(|record| !record.is_snapshot()).collect();
+    let mut streamed: Vec<&Record> =
+        records.iter().filter(|record| !record.is_snapshot() && !record.is_repeated()).collect();
     streamed.sort_by_key(|record| record.sequence());
     for (record, event) in streamed.iter().zip(events) {
         let found = record.event();

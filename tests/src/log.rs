@@ -52,6 +52,13 @@ impl Record {
         self.header("snapshot") == "true"
     }
 
+    /// Whether an earlier record holds the same event: a definition change stands in every partition.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        let place = self.header("barrier");
+        !place.is_empty() && !place.starts_with("1/")
+    }
+
     /// The last part of the header `seq`, `slice/epoch/number`.
     #[must_use]
     pub fn sequence(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
-use e2e::{DEADLINE, Pipeline, Stack, eventually, gate::Gate, process::Process, waiting::ensure};
+use e2e::{Collection, DEADLINE, Pipeline, Stack, eventually, gate::Gate, process::Process, waiting::ensure};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -47,7 +47,10 @@ fn largest() -> impl Iterator<Item = Document> {
 }
 
 async fn write_backlog(pipeline: &Pipeline) {
-    let collection = pipeline.collection("backlog");
+    write_to(&pipeline.collection("backlog")).await;
+}
+
+async fn write_to(collection: &Collection) {
     for documents in backlog() {
         collection.insert(documents).await;
     }
@@ -90,6 +93,23 @@ async fn a_worker_whose_target_stands_still_keeps_to_its_memory() {
     let peak = pipeline.workers[0].peak_mib();
     assert!(peak < BOUND_MIB, "{peak} MiB once it goes on");
     pipeline.check_target().await;
+    pipeline.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_copies_beside_live_writes_keeps_to_its_memory() {
+    let mut pipeline = Pipeline::new("memory_beside").await;
+    pipeline.settings["kafka"]["partitions"] = json!(64);
+    write_backlog(&pipeline).await;
+    let live = pipeline.collection("live");
+    pipeline.start(0).await;
+    let writer = tokio::spawn(async move { write_to(&live).await });
+    pipeline.copied().await;
+    writer.await.expect("the writer ends");
+    pipeline.published().await;
+    let peak = pipeline.producer().peak_mib();
+    eprintln!("producer {peak} MiB");
+    assert!(peak < BOUND_MIB, "{peak} MiB");
     pipeline.close().await;
 }
 

@@ -10,6 +10,11 @@
 //! | `dead.topic`, `dead.partition`, `dead.offset` | where the record stands |
 //! | `dead.time` | when it was refused, milliseconds since 1970 |
 //! | `dead.pipeline` | who refused it |
+//!
+//! What operators do about them is [`desk`]'s.
+
+pub mod desk;
+mod header;
 
 use std::{
     collections::BTreeMap,
@@ -152,13 +157,13 @@ impl DeadLetters {
         let headers =
             own.fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value }));
         let added = [
-            ("dead.reason", letter.reason.text.clone()),
-            ("dead.kind", letter.reason.kind.to_owned()),
-            ("dead.topic", letter.partition.topic.to_string()),
-            ("dead.partition", letter.partition.number.to_string()),
-            ("dead.offset", letter.record.offset.to_string()),
-            ("dead.time", now().to_string()),
-            ("dead.pipeline", self.pipeline.clone()),
+            (header::REASON, letter.reason.text.clone()),
+            (header::KIND, letter.reason.kind.to_owned()),
+            (header::TOPIC, letter.partition.topic.to_string()),
+            (header::PARTITION, letter.partition.number.to_string()),
+            (header::OFFSET, letter.record.offset.to_string()),
+            (header::TIME, now().to_string()),
+            (header::PIPELINE, self.pipeline.clone()),
         ];
         added.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
     }

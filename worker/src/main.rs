@@ -1,12 +1,13 @@
 //! The worker's binary.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::Write, process::ExitCode, sync::Arc};
 
 use common::{
-    cli::Seek,
+    cli::{DeadLettersOrder, SchemaOrder, Seek},
     config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
+    supervision::blocking,
 };
 
 /// Reads Kafka, writes the target.
@@ -26,6 +27,22 @@ impl Service for Worker {
 
     async fn seek(config: Arc<Config>, seek: Seek) -> Result<Vec<String>> {
         worker::seek::seek(&config, &seek).await
+    }
+
+    async fn dead_letters(
+        config: Arc<Config>,
+        order: DeadLettersOrder,
+        mut out: impl Write + Send + 'static,
+    ) -> Result<()> {
+        blocking(move || worker::dead_letter::desk::deal(&config, &order, &mut out)).await
+    }
+
+    async fn schema(
+        config: Arc<Config>,
+        order: SchemaOrder,
+        mut out: impl Write + Send + 'static,
+    ) -> Result<()> {
+        blocking(move || worker::schema::print(&config, &order, &mut out)).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

@@ -5,6 +5,7 @@
 //!                         ▲                  │ └───refused────▸ dead letters
 //!                         └──────heads───────┘
 //!   sweep: lists the target for snapshots that reconcile
+//!   ddl: carries drops and renames out where all partitions have come to them
 //! ```
 
 use std::{
@@ -33,10 +34,12 @@ use crate::{
         intake::{Limit, Room},
     },
     control::Control,
+    ddl::{self, Barriers},
     dead_letter::{self, DeadLetters},
     discover::Discovery,
     memory::Budget,
     plan::Limits,
+    schema::{self, Observer},
     shape::Rules,
     sink::{Deployment, Sink},
     sweep::{Sweeper, Wanted},
@@ -90,6 +93,7 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let condition = context.health.condition(TARGET);
     let (target, admin) =
         tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
+    let observer = observer(config, &topics, context).await?;
     let budget = Budget::of(&config.worker);
     let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
     let shared = Arc::new(Shared::new(room));
@@ -105,9 +109,28 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let around = (topics.clone(), admin, control.clone(), sweeps.clone());
     discover(&mut stages, config, context, &shared, found, around);
     sweep(&mut stages, config, &shared, (target.deployment.clone(), control.clone(), sweeps));
+    // Before anything is read, for from then on lanes stop at barriers.
+    apply(&mut stages, config, context, &shared, (target, &topics, control, observer.clone()))?;
     read(&mut stages, config, context, &shared, (topics_found, authority));
-    apply(&mut stages, config, context, &shared, (target, &topics, control))?;
-    stages.join().await
+    stages.spawn("schema", schema::run(observer.clone(), stages.token()));
+    let ended = stages.join().await;
+    observer.leave().await;
+    ended
+}
+
+/// What is known of the namespaces' schemas, to be told from what is new.
+async fn observer(config: &Arc<Config>, topics: &Topics, context: &Context) -> Result<Observer> {
+    if !config.worker.schema.observe {
+        return Ok(Observer::blind());
+    }
+    let condition = context.health.condition(KAFKA);
+    let wanted = schema::wanted(&config.kafka, topics.schemas());
+    retry("read the observed schemas", &context.shutdown, &condition, async || {
+        Admin::new(&config.kafka, "oplogue-worker").ensure(&wanted).await?;
+        let (config, topics) = (config.clone(), topics.clone());
+        blocking(move || Observer::open(&config, &topics)).await
+    })
+    .await
 }
 
 async fn reach_kafka(config: &Config, topics: &Topics, context: &Context) -> Result<Admin> {
@@ -190,18 +213,27 @@ fn apply(
     config: &Config,
     context: &Context,
     shared: &Arc<Shared>,
-    (target, topics, control): (Reached, &Topics, Control),
+    (target, topics, control, observer): (Reached, &Topics, Control, Observer),
 ) -> Result<()> {
     let kafka: Condition = context.health.condition(KAFKA);
     let dead_letters = DeadLetters::new(config, topics, kafka.clone());
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
     let condition = context.health.condition(TARGET);
-    let exact = target.store.map(|store| Exact::new(store, control, [condition.clone(), kafka]));
-    let sink = Sink::new(target.deployment, limits, condition);
+    let sink = Sink::new(target.deployment.clone(), limits, condition.clone());
+    let barriers = Barriers::new(&target, shared, &control, sink.seen(), ddl::Policy::new(config));
+    if let Some(barriers) = barriers {
+        stages.spawn("ddl", barriers.run(stages.token()));
+    }
+    let exact = target.store.map(|store| Exact::new(store, control, [condition, kafka]));
     let bytes = Budget::of(&config.worker).batch;
     let limit = Limit { records: usize::from(config.worker.batch_statements), bytes };
     let most = usize::from(config.worker.connections);
-    let applier = Applier::new(shared.clone(), Batches::new(config, sink, dead_letters, exact)?, limit, most);
+    let applier = Applier::new(
+        shared.clone(),
+        Batches::new(config, sink, dead_letters, exact)?.observed_by(observer),
+        limit,
+        most,
+    );
     let token = stages.token();
     stages.spawn_within(stop_within(config), "apply", applier.run(token));
     Ok(())

@@ -3,7 +3,7 @@
 use common::{
     config::{Config, types::Delivery},
     error::{Error, Kind, Result},
-    mongo::{self, Server},
+    mongo::{self, Server, Version},
     retry::retry,
     service::Context,
     telemetry::health::Condition,
@@ -15,6 +15,7 @@ use crate::{checkpoint::Store, sink::Deployment};
 /// The target, ready to be written.
 pub(crate) struct Reached {
     pub(crate) deployment: Deployment,
+    pub(crate) version: Version,
     /// The pipeline's collections, where changes are applied exactly once.
     pub(crate) store: Option<Store<Deployment>>,
 }
@@ -39,14 +40,15 @@ pub(crate) async fn reach(config: &Config, context: &Context, condition: &Condit
 async fn ready(config: &Config) -> Result<(Reached, Server)> {
     let (client, server) = connect(config).await?;
     if !is_exact(config.worker.delivery, &server)? {
-        return Ok((Reached { deployment: Deployment::plain(client), store: None }, server));
+        let reached = Reached { deployment: Deployment::plain(client), version: server.version, store: None };
+        return Ok((reached, server));
     }
     let sessions = usize::from(config.worker.connections);
     let deployment = Deployment::with_sessions(client, sessions).await;
     let deployment = deployment.map_err(|error| mongo::failed("the target gives no sessions", error))?;
     let store = Store::new(deployment.clone(), &config.pipeline);
     store.prepare().await?;
-    Ok((Reached { deployment, store: Some(store) }, server))
+    Ok((Reached { deployment, version: server.version, store: Some(store) }, server))
 }
 
 /// A client of the target that has logged in.
@@ -72,8 +74,6 @@ pub(crate) fn is_exact(delivery: Delivery, server: &Server) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use common::mongo::Version;
-
     use super::*;
 
     #[test]

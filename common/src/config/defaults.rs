@@ -1,7 +1,8 @@
 //! What holds when a key is not set. Sized for two processors and 256 MiB a process; the benchmark says what more would bring.
 
 use super::types::{
-    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, Producer, Snapshot, Start, Telemetry, Worker,
+    Ddl, DdlPolicy, Delivery, HistoryLost, LogFormat, OtherDdl, Producer, SchemaSettings, Snapshot, Start,
+    Telemetry, Worker,
 };
 
 impl Default for Producer {
@@ -38,6 +39,7 @@ impl Default for Worker {
             commit_interval_ms: 1000,
             drain_timeout_ms: 20_000,
             ddl: Ddl::default(),
+            schema: SchemaSettings::default(),
             mask_key: None,
             mask_key_file: None,
         }
@@ -46,7 +48,13 @@ impl Default for Worker {
 
 impl Default for Ddl {
     fn default() -> Self {
-        Self { drop: DdlPolicy::Fail, rename: DdlPolicy::Fail, other: DdlPolicy::Ignore }
+        Self { drop: DdlPolicy::Apply, rename: DdlPolicy::Apply, other: OtherDdl::Ignore }
+    }
+}
+
+impl Default for SchemaSettings {
+    fn default() -> Self {
+        Self { observe: true, paths: 2000 }
     }
 }
 

@@ -261,7 +261,7 @@ deny = "b"
             "telemetry.log: is not a log filter (error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \
          \"debug\", \"trace\", or a number 0-5); write it as in info,producer=debug",
             "worker.connections: must be 1 to 64, is 0 (given by OPLOGUE_WORKER__CONNECTIONS)",
-            "worker.ddl.drop: expected `ignore` or `fail`, found text; did you mean `ignore`?",
+            "worker.ddl.drop: expected `apply`, `ignore` or `fail`, found text; did you mean `ignore`?",
         ]
     );
 }

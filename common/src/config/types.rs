@@ -272,6 +272,8 @@ pub struct Worker {
     pub drain_timeout_ms: u32,
     /// What to do about definition changes.
     pub ddl: Ddl,
+    /// What is learnt about documents while they pass.
+    pub schema: SchemaSettings,
     /// The key of the masks that say `hash`, 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
     /// `mask_key_file` or the environment. With another key every digest is another, so changing it calls for a new copy.
     pub mask_key: Option<Secret>,
@@ -293,10 +295,34 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
+/// What is learnt about documents while they pass.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchemaSettings {
+    /// Whether workers observe which paths and types the documents of each namespace have, for `worker schema`, and tell when that
+    /// changes. No values are kept.
+    pub observe: bool,
+    /// Paths that are known of one namespace at most. What comes beyond them is not told of.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub paths: u32,
+}
+
 /// What to do about one kind of definition change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DdlPolicy {
+    /// Carry it out at the target, once, where all partitions have come to it.
+    Apply,
+    /// Pass over it, with a warning in the log and a metric.
+    Ignore,
+    /// Stop, naming the namespace.
+    Fail,
+}
+
+/// What to do about definition changes that are not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherDdl {
     /// Pass over it, with a warning in the log and a metric.
     Ignore,
     /// Stop, naming the namespace.
@@ -307,12 +333,12 @@ pub enum DdlPolicy {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ddl {
-    /// `drop` of a collection.
+    /// `drop` of a collection, and a `rename` to a name that is not carried. `apply` needs a target with transactions.
     pub drop: DdlPolicy,
-    /// `rename` of a collection.
+    /// `rename` of a collection. `apply` needs a target with transactions.
     pub rename: DdlPolicy,
-    /// Everything that changes no document: `create`, `createIndexes`, `dropIndexes`, `modify`, `dropDatabase`.
-    pub other: DdlPolicy,
+    /// Everything that changes no document: `create`, `createIndexes`, `dropIndexes`, `modify`. Nothing of it is applied.
+    pub other: OtherDdl,
 }
 
 /// Which fields of a namespace's documents pass, and as what.

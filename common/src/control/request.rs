@@ -88,6 +88,12 @@ impl Request {
         }
     }
 
+    /// Whether somebody has taken it up.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        !matches!(self.state, RequestState::Asked)
+    }
+
     /// Whether nothing is left to be done.
     #[must_use]
     pub const fn has_ended(&self) -> bool {

@@ -44,7 +44,7 @@ pub fn read_and_follow(
     partition: i32,
     deadline: Duration,
 ) -> Result<(Entries, Follower)> {
-    let end = end_offset(kafka, topic, partition)?;
+    let end = end(kafka, topic, partition)?;
     let mut follower = Follower::open(kafka, topic, partition)?;
     let until = Instant::now() + deadline;
     let mut entries = Entries::new();
@@ -62,7 +62,10 @@ pub fn read_and_follow(
 }
 
 /// The offset behind the last record, committed or not.
-fn end_offset(kafka: &Kafka, topic: &str, partition: i32) -> Result<i64> {
+///
+/// # Errors
+/// Transient when the brokers do not answer.
+pub fn end(kafka: &Kafka, topic: &str, partition: i32) -> Result<i64> {
     let consumer: BaseConsumer<Context> = client_config(kafka, "oplogue-ledger")
         .set("isolation.level", "read_uncommitted")
         .create_with_context(Context)

@@ -7,6 +7,8 @@ mod client;
 mod error;
 pub mod ledger;
 mod on_demand;
+pub mod request;
+pub mod send;
 
 pub use client::{Context, MAX_RECORD_BYTES, client_config, log, report};
 pub use error::{classify, failed};

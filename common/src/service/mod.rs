@@ -5,17 +5,23 @@
 
 mod allocator;
 mod check;
+mod command;
 mod order;
 mod probe;
 mod process;
 mod signals;
 
-use std::{future::Future, process::ExitCode, sync::Arc};
+use std::{
+    future::Future,
+    io::{Write, stdout},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Action, Cli, Seek, SnapshotOrder, command},
+    cli::{Action, Cli, DeadLettersOrder, SchemaOrder, Seek, SnapshotOrder, command},
     config::{Config, Loaded, Problem, Problems, Role, Sources},
     error::{Error, Kind, Result},
     supervision::Supervisor,
@@ -63,6 +69,30 @@ pub trait Service {
         async { Err(Error::new(Kind::Misconfigured, "only a producer copies")) }
     }
 
+    /// Does something with dead letters; writes what it has to say to `out`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn dead_letters(
+        _config: Arc<Config>,
+        _order: DeadLettersOrder,
+        _out: impl Write + Send + 'static,
+    ) -> impl Future<Output = Result<()>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker refuses records")) }
+    }
+
+    /// Shows what documents look like; writes it to `out`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn schema(
+        _config: Arc<Config>,
+        _order: SchemaOrder,
+        _out: impl Write + Send + 'static,
+    ) -> impl Future<Output = Result<()>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker observes schemas")) }
+    }
+
     /// Does the work until `context.shutdown` is cancelled, then drains and returns.
     ///
     /// # Errors
@@ -107,6 +137,10 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
     match action {
         Action::Check { connect } => check::check::<S>(loaded, connect),
         Action::Snapshot(order) => order::give::<S>(loaded, order),
+        Action::DeadLetters(order) => {
+            command::run::<S>(S::dead_letters(Arc::new(loaded.config), order, stdout()))
+        }
+        Action::Schema(order) => command::run::<S>(S::schema(Arc::new(loaded.config), order, stdout())),
         Action::Health => probe::health(&loaded),
         Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
         _ => {

@@ -109,6 +109,12 @@ metrics! {
     Counter Count WORKER_REPAIRS = "oplogue_worker_repairs_total" ["ns"];
     /// Deltas left to a repair that was asked for.
     Counter Count WORKER_SKIPPED = "oplogue_worker_skipped_total" [""];
+    /// What was new about documents once their namespace was known; kind `new_field`, `widened_type`, `new_type`, `missing_field` or `full`.
+    Counter Count WORKER_SCHEMA_DRIFTS = "oplogue_worker_schema_drifts_total" ["ns, kind"];
+    /// Definition changes carried out at the target.
+    Counter Count WORKER_DDL_APPLIED = "oplogue_worker_ddl_applied_total" ["op"];
+    /// Assigned partitions that wait at a definition change for the others to come to it.
+    Gauge Count WORKER_AT_BARRIERS = "oplogue_worker_partitions_at_barriers" [""];
     /// Definition changes passed over by policy.
     Counter Count WORKER_DDL_IGNORED = "oplogue_worker_ddl_ignored_total" ["op"];
     /// Partitions assigned to this worker.

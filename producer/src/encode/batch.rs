@@ -23,6 +23,10 @@ pub struct Record {
     pub is_snapshot: bool,
     /// Place in a transaction of the source, as the header `txn` says it.
     pub transaction: Option<String>,
+    /// Place in a barrier, as the header `barrier` says it.
+    pub barrier: Option<String>,
+    /// Namespace of the event, where the record stands in another one's topic.
+    pub of: Option<Arc<Route>>,
     /// How the value is encoded.
     pub format: Format,
     key: Option<Range<usize>>,
@@ -79,6 +83,12 @@ impl Encoded {
 }
 
 impl Record {
+    /// The event's namespace.
+    #[must_use]
+    pub fn ns(&self) -> &str {
+        &self.of.as_ref().unwrap_or(&self.route).name
+    }
+
     pub(super) fn with(self, key: Option<Range<usize>>, value: Range<usize>) -> Self {
         Self { key, value, ..self }
     }
@@ -98,6 +108,8 @@ impl Record {
             sequence,
             is_snapshot,
             transaction: None,
+            barrier: None,
+            of: None,
             format: Format::ExtJson,
             key: None,
             value: 0..0,

@@ -8,7 +8,7 @@ use common::{
     control::Copied,
     error::{Error, Kind, Result},
     event::{ChangeEvent, Operation},
-    headers::Format,
+    headers::{Barrier, Format},
     key,
     namespace::Namespace,
     position::{CollectionCopy, Gap, Position, TOKEN_KEY, Topic},
@@ -88,6 +88,29 @@ impl Encoder {
         let mut record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
         record.transaction = transaction::place(event, &mut self.position.transaction).map_err(malformed)?;
         self.push(record, id.as_ref(), event.bytes)
+    }
+
+    /// Adds a definition change that every partition of these topics has to stop at: a record in each, with consecutive sequence numbers.
+    /// The first topic is that of the event's namespace.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] for an event without cluster time, which no server sends.
+    pub fn barrier(&mut self, event: &ChangeEvent<'_>, routes: &[Arc<Route>]) -> Result<()> {
+        let time = event.cluster_time.ok_or_else(|| broken("a change event without clusterTime"))?;
+        let topics: Vec<_> =
+            routes.iter().map(|route| (route.topic.topic.as_str(), route.topic.partitions)).collect();
+        let places = routes.iter().flat_map(|route| (0..route.topic.partitions).map(move |p| (route, p)));
+        self.position.transaction = None;
+        let (format, value) = self.value(event.bytes);
+        for (number, (route, partition)) in (1..).zip(places) {
+            let mut record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+            (record.partition, record.format) = (partition.into(), format);
+            record.of = routes.first().cloned();
+            record.barrier = Some(Barrier { number, topics: topics.clone() }.to_string());
+            self.position.sequence = record.sequence;
+            self.records.push(record.with(None, value.clone()));
+        }
+        Ok(())
     }
 
     /// Adds a snapshot document as read at `time`.

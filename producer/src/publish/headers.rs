@@ -1,6 +1,8 @@
 //! Writing record headers.
 
-use common::headers::{CT, FORMAT, Format, NS, OP, PART, Part, SEQ, SNAPSHOT, Sequence, TXN, V, VERSION};
+use common::headers::{
+    BARRIER, CT, FORMAT, Format, NS, OP, PART, Part, SEQ, SNAPSHOT, Sequence, TXN, V, VERSION,
+};
 use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::encode::Record;
@@ -10,15 +12,19 @@ pub(super) fn of(record: &Record, part: Option<Part>, slice: &str, epoch: u32) -
     let version = VERSION.to_string();
     let time = record.cluster_time.to_string();
     let sequence = Sequence { slice, epoch, number: record.sequence }.to_string();
-    let headers = OwnedHeaders::new_with_capacity(9);
+    let headers = OwnedHeaders::new_with_capacity(10);
     let headers = put(headers, V, &version);
-    let headers = put(headers, NS, &record.route.name);
+    let headers = put(headers, NS, record.ns());
     let headers = put(headers, OP, &record.operation);
     let headers = put(headers, CT, &time);
     let headers = put(headers, SEQ, &sequence);
     let headers = if record.is_snapshot { put(headers, SNAPSHOT, "true") } else { headers };
     let headers = match &record.transaction {
         Some(place) => put(headers, TXN, place),
+        None => headers,
+    };
+    let headers = match &record.barrier {
+        Some(place) => put(headers, BARRIER, place),
         None => headers,
     };
     let headers = match record.format {

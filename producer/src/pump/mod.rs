@@ -4,6 +4,7 @@
 //! one task, so that events and chunks have one order. Cancelling it anywhere is safe: what was not handed to the
 //! publisher is not published, and the position says so.
 
+mod barriers;
 mod copying;
 mod made;
 mod naming;
@@ -248,11 +249,14 @@ impl Pump {
         self.rounds.saw(db, coll);
         self.follow_names(event).await?;
         let is_create = event.operation == Operation::Create;
-        if is_create && !self.may_be_made(event, db, coll)? {
+        if (is_create && !self.may_be_made(event, db, coll)?) || self.is_drop_of_a_view(event) {
             return Ok(());
         }
         let sight = event.cluster_time.map(|time| Sight { time, is_create });
         match self.route(db, coll, sight).await? {
+            Some(route) if matches!(event.operation, Operation::Drop | Operation::Rename) => {
+                self.barrier(event, route, sight).await
+            }
             Some(route) => self.encoder.event(event, &route),
             None => Ok(()),
         }

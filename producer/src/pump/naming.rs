@@ -118,7 +118,7 @@ impl Pump {
         let mut drop = Writer::new();
         write_drop(event, to, replaced, &mut drop);
         let drop = ChangeEvent::parse(Document::new(drop.as_bytes()).map_err(unreadable)?);
-        self.encoder.event(&drop.map_err(unreadable)?, &route)
+        self.barrier(&drop.map_err(unreadable)?, route, None).await
     }
 
     /// Whether a namespace that the stream shows for the first time is complete from here on: it was made in the stream, or

@@ -78,6 +78,7 @@ impl<T: Target> Parts<T> {
         };
         if records > 0 {
             self.report.done(&done);
+            self.observe(taken, &events, |place| place.record < progress.lanes[place.lane].from);
         }
         let wants_more = progress.wants_more;
         let stop = progress.stop.take().or_else(|| notes.stop.take().filter(|_| !wants_more));

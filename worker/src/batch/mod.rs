@@ -43,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::means::Exact;
 use self::{
     habits::Habits,
-    open::{Notes, Place, Policy},
+    open::{Events, Notes, Place, Policy},
     report::{Done, Report},
     select::{Choice, select},
     shaped::Names,
@@ -55,6 +55,7 @@ use crate::{
     dead_letter::{DeadLetters, Letter, Reason},
     decode,
     plan::Options,
+    schema::{self, Observer},
     shape::Rules,
     sink::{Run, Sink, Written, target::Target},
     targets::Targets,
@@ -73,6 +74,7 @@ struct Parts<T> {
     policy: Policy,
     habits: Mutex<Habits>,
     report: Report,
+    observer: Observer,
     /// What transactions need; without it the target is written command by command.
     exact: Option<Exact<T>>,
 }
@@ -121,8 +123,19 @@ impl<T: Target> Batches<T> {
         })?;
         let policy = Policy { ddl: config.worker.ddl.clone(), filter: config.filter() };
         let (targets, habits, report) = (Targets::new(config), Mutex::default(), Report::new());
-        let parts = Parts { sink, dead_letters, rules, targets, policy, habits, report, exact };
+        let observer = Observer::blind();
+        let parts = Parts { sink, dead_letters, rules, targets, policy, habits, report, observer, exact };
         Ok(Self { parts: Arc::new(parts) })
+    }
+
+    /// Has every batch looked at, for the observed schemas.
+    ///
+    /// # Panics
+    /// When batches are carried out already.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Observer) -> Self {
+        Arc::get_mut(&mut self.parts).expect("nobody else has it yet").observer = observer;
+        self
     }
 }
 
@@ -226,6 +239,7 @@ impl<T: Target> Parts<T> {
         let refused = before.map(|(place, reason)| (*place, reason)).chain(refused);
         self.bury(taken, &notes.ends, refused.collect()).await?;
 
+        self.observe(taken, &events, |place| place.record < notes.ends[place.lane]);
         notes.latest = events.events.iter().filter_map(|event| event.change.cluster_time).max();
         self.report.done(&Done {
             records: notes.ends.iter().map(|end| *end as u64).sum(),
@@ -239,6 +253,15 @@ impl<T: Target> Parts<T> {
         });
         let lanes = stands(taken, &notes);
         Ok(Applied { lanes, latest: notes.latest, stop: notes.stop, wants_more: false })
+    }
+
+    /// Looks at the events that were dealt with.
+    fn observe(&self, taken: &[Taken], events: &Events<'_>, is_done: impl Fn(Place) -> bool) {
+        let done = events.events.iter().filter(|event| is_done(event.place));
+        self.observer.see(done.map(|event| schema::Event {
+            partition: &taken[event.place.lane].partition,
+            change: &event.change,
+        }));
     }
 
     fn inserts(&self, names: &[Namespace]) -> Vec<bool> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use common::{
     cluster_time::ClusterTime,
-    config::types::{Ddl, DdlPolicy},
+    config::types::{Ddl, DdlPolicy, OtherDdl},
     error::{Error, Kind},
     event::{ChangeEvent, Operation},
     headers::Headers,
@@ -232,24 +232,30 @@ impl Policy {
         }
     }
 
+    /// Barriers never come here where the target has transactions.
     fn definition(&self, operation: Operation<'_>, ns: String) -> Judgement {
         let (setting, what_to_do) = match operation {
             // What they did came before them, collection by collection.
             Operation::DropDatabase | Operation::Invalidate => return Judgement::PassOver,
             Operation::Drop => ("drop", self.ddl.drop),
             Operation::Rename => ("rename", self.ddl.rename),
-            _ => ("other", self.ddl.other),
+            _ if self.ddl.other == OtherDdl::Ignore => return Judgement::Ignore(ns),
+            _ => ("other", DdlPolicy::Fail),
         };
-        match what_to_do {
-            DdlPolicy::Ignore => Judgement::Ignore(ns),
-            DdlPolicy::Fail => Judgement::Stop(Error::new(
-                Kind::Misconfigured,
-                format!(
-                    "`{}` of {ns} is not applied by this version: carry it out on the target, then set \
-                     worker.ddl.{setting} to `ignore`",
-                    operation.name()
-                ),
-            )),
-        }
+        let why = match what_to_do {
+            DdlPolicy::Ignore => return Judgement::Ignore(ns),
+            DdlPolicy::Fail => "is not applied: its policy is `fail`",
+            DdlPolicy::Apply => {
+                "cannot be applied: that takes a target with transactions, and a record in every partition, which neither other systems nor \
+                 producers of several sources write"
+            }
+        };
+        Judgement::Stop(Error::new(
+            Kind::Misconfigured,
+            format!(
+                "`{}` of {ns} {why}. Carry it out on the target, then set worker.ddl.{setting} to `ignore`",
+                operation.name()
+            ),
+        ))
     }
 }

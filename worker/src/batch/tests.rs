@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bson::{Document, doc};
 use common::{
-    config::types::{Ddl, DdlPolicy},
+    config::types::{Ddl, DdlPolicy, OtherDdl},
     namespace::Filter,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn policy() -> Policy {
-    let ddl = Ddl { drop: DdlPolicy::Fail, rename: DdlPolicy::Ignore, other: DdlPolicy::Ignore };
+    let ddl = Ddl { drop: DdlPolicy::Fail, rename: DdlPolicy::Ignore, other: OtherDdl::Ignore };
     Policy { ddl, filter: Filter::new(vec!["db.*".parse().unwrap()], vec!["db.secret".parse().unwrap()]) }
 }
 

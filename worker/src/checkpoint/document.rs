@@ -7,7 +7,7 @@ use common::{
     headers::Sequence,
 };
 
-use super::{Anchor, Marks, stored::Stored};
+use super::{Anchor, Marks, at, stored::Stored};
 use crate::{consume::intake::Partition, sequence::Delivered};
 
 /// The field that says that the topic is applied in the source's order, and because of which collection of the target.
@@ -40,9 +40,7 @@ pub(crate) fn compare_and_set(
     is_ordered: bool,
 ) -> Result<RawDocumentBuf> {
     let updates = advances.iter().map(|advance| {
-        let mut set = doc! {"offset": advance.to, "sequences": sequences(&advance.delivered)?};
-        set.extend(advance.cluster_time.map(|time| ("clusterTime".to_owned(), Bson::Timestamp(stamp(time)))));
-        set.insert("anchor", advance.anchor.clone());
+        let set = moved(advance)?;
         let mut filter = doc! {"_id": id(&advance.partition), "offset": advance.from};
         // One of its sessions stands for all.
         filter.extend(owner.first().map(|session| ("owner".to_owned(), session.clone())));
@@ -53,6 +51,14 @@ pub(crate) fn compare_and_set(
     });
     let updates = updates.collect::<Result<Vec<_>>>()?;
     raw(&doc! {"update": collection, "updates": updates, "ordered": false})
+}
+
+/// The fields of a document that was moved.
+pub(super) fn moved(advance: &Advance) -> Result<Document> {
+    let mut set = doc! {"offset": advance.to, "sequences": sequences(&advance.delivered)?};
+    set.extend(advance.cluster_time.map(|time| ("clusterTime".to_owned(), Bson::Timestamp(stamp(time)))));
+    set.insert("anchor", advance.anchor.clone());
+    Ok(set)
 }
 
 pub(super) fn id(partition: &Partition) -> Document {
@@ -96,8 +102,12 @@ pub(super) fn parse(document: &Document) -> Result<(Partition, Stored)> {
             None | Some(Bson::Null) => None,
             Some(name) => Some(name.as_str()?.parse().ok()?),
         };
+        let barrier = match document.get(at::AT) {
+            None | Some(Bson::Null) => None,
+            Some(at) => Some(at::parse(at.as_document()?)?),
+        };
         let (marks, repairs) = (Marks::default(), Vec::new());
-        Some((partition, Stored { offset, delivered, anchor, marks, repairs, owner, ordered }))
+        Some((partition, Stored { offset, delivered, anchor, marks, repairs, owner, ordered, barrier }))
     };
     read().ok_or_else(|| {
         Error::new(Kind::Invariant, "a partition's document in the target's database `oplogue` is damaged")
@@ -106,7 +116,7 @@ pub(super) fn parse(document: &Document) -> Result<(Partition, Stored)> {
 
 /// An integer of either size: people edit with shells that write doubles.
 #[allow(clippy::cast_possible_truncation)]
-fn integer(value: Option<&Bson>) -> Option<i64> {
+pub(super) fn integer(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(number) => Some(i64::from(*number)),
         Bson::Int64(number) => Some(*number),

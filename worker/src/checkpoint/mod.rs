@@ -7,7 +7,8 @@
 //! ```text
 //!   oplogue.<pipeline>        {_id: {topic, partition}, offset ▸ next to be read, sequences: {slice: {epoch, sequence}},
 //!                              clusterTime, anchor ▸ sequence of the record at offset - 1, owner ▸ sessions,
-//!                              ordered ▸ the collection whose unique index asks for the source's order}
+//!                              ordered ▸ the collection whose unique index asks for the source's order,
+//!                              at ▸ the barrier that it stands at, what is about to be done about it, whether it is done}
 //!   oplogue.<pipeline>.keys   {_id: {topic, partition, ns, key}, why: "missing" | "dead", slice, epoch, sequence}
 //! ```
 //!
@@ -15,17 +16,23 @@
 //! record, the *anchor*, must stand there with the sequence that the document knows, or else it is another topic of the same name.
 
 mod anchor;
+mod at;
 mod document;
+mod held;
 mod marks;
+mod renamed;
 mod store;
 mod stored;
 
 pub(crate) use anchor::sequence_of;
 pub use anchor::{Anchor, NotThere};
+pub use at::{At, Intent, Uuid};
 pub use document::Advance;
 pub(crate) use document::compare_and_set;
+pub use held::Held;
 pub use marks::{Change, Mark, Marks, Origin, Repair};
 pub(crate) use marks::{cleared, key_document, set};
+pub(crate) use renamed::Home;
 pub use store::Store;
 pub use stored::Stored;
 

@@ -18,7 +18,7 @@ use common::{
 use tokio::time::timeout;
 
 use super::{
-    document::{ORDERED, id, parse, raw},
+    document::{ORDERED, id, integer, parse, raw},
     marks::{self, Mark, Repair},
     stored::Stored,
 };
@@ -93,6 +93,14 @@ impl<T: Target> Store<T> {
         self.matching(&doc! {"_id.topic": {"$in": topics.to_vec()}}).await
     }
 
+    /// The documents alone.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn positions(&self, topics: &[&str]) -> Result<BTreeMap<Partition, Stored>> {
+        self.stored(&doc! {"_id.topic": {"$in": topics.to_vec()}}).await
+    }
+
     /// All documents of the pipeline.
     ///
     /// # Errors
@@ -103,13 +111,7 @@ impl<T: Target> Store<T> {
 
     /// First the documents, then the marks: marks of a later moment go with a document that has moved since, which the compare tells.
     async fn matching(&self, filter: &Document) -> Result<BTreeMap<Partition, Stored>> {
-        let mut all = BTreeMap::new();
-        for document in self.find(&self.documents, filter).await? {
-            let document = Document::try_from(&document).map_err(|error| {
-                Error::caused(Kind::Invariant, "a partition's document is damaged", error)
-            })?;
-            all.extend([parse(&document)?]);
-        }
+        let mut all = self.stored(filter).await?;
         for document in self.find(&self.keys, filter).await? {
             let mark = marks::parse(document.as_bytes())?;
             let partition = Partition { topic: mark.topic.into(), number: mark.number };
@@ -118,6 +120,17 @@ impl<T: Target> Store<T> {
             if let Mark::Missing(origin) = mark.mark {
                 stored.repairs.push(Repair { ns: mark.ns, key: marks::key_document(&mark.id), origin });
             }
+        }
+        Ok(all)
+    }
+
+    async fn stored(&self, filter: &Document) -> Result<BTreeMap<Partition, Stored>> {
+        let mut all = BTreeMap::new();
+        for document in self.find(&self.documents, filter).await? {
+            let document = Document::try_from(&document).map_err(|error| {
+                Error::caused(Kind::Invariant, "a partition's document is damaged", error)
+            })?;
+            all.extend([parse(&document)?]);
         }
         Ok(all)
     }
@@ -147,10 +160,9 @@ impl<T: Target> Store<T> {
     /// # Errors
     /// Whatever the target says.
     pub async fn seek(&self, partition: &Partition, offset: i64) -> Result<()> {
-        let update =
-            doc! {"$set": {"offset": offset, "sequences": {}}, "$unset": {"anchor": "", "clusterTime": ""}};
+        let update = doc! {"$set": {"offset": offset, "sequences": {}}, "$unset": {"anchor": "", "clusterTime": "", "at": ""}};
         let statement = doc! {"q": {"_id": id(partition)}, "u": update, "upsert": true};
-        self.update(vec![statement]).await
+        self.update(vec![statement]).await.map(drop)
     }
 
     /// From now on the topic is applied in the source's order, because of a unique index of this collection; or no longer. Of all its
@@ -163,7 +175,7 @@ impl<T: Target> Store<T> {
             Some(ns) => doc! {"$set": {ORDERED: ns.to_string()}},
             None => doc! {"$unset": {ORDERED: ""}},
         };
-        self.update(vec![doc! {"q": {"_id.topic": topic}, "u": update, "multi": true}]).await
+        self.update(vec![doc! {"q": {"_id.topic": topic}, "u": update, "multi": true}]).await.map(drop)
     }
 
     /// The topics that are applied in the source's order.
@@ -188,27 +200,31 @@ impl<T: Target> Store<T> {
 
     async fn make(&self, partition: &Partition, offset: i64) -> Result<()> {
         let set = doc! {"$setOnInsert": {"offset": offset, "sequences": {}}};
-        self.update(vec![doc! {"q": {"_id": id(partition)}, "u": set, "upsert": true}]).await
+        self.update(vec![doc! {"q": {"_id": id(partition)}, "u": set, "upsert": true}]).await.map(drop)
     }
 
     async fn own(&self, partitions: &[&Partition]) -> Result<()> {
         let owner = Bson::Array(self.owner());
         let statement = |partition: &&Partition| doc! {"q": {"_id": id(partition)}, "u": {"$set": {"owner": owner.clone()}}};
-        self.update(partitions.iter().map(statement).collect()).await
+        self.update(partitions.iter().map(statement).collect()).await.map(drop)
     }
 
-    async fn update(&self, updates: Vec<Document>) -> Result<()> {
+    /// Gives how many documents were found.
+    pub(super) async fn update(&self, updates: Vec<Document>) -> Result<i64> {
         let concern = doc! {"w": "majority"};
         let command = doc! {"update": &self.documents.coll, "updates": updates, "ordered": false,
         "maxTimeMS": HELD_MS, "writeConcern": concern};
-        let reply = patiently(&self.documents, self.target.write(&self.documents, raw(&command)?)).await?;
+        self.send(&self.documents, command).await
+    }
+
+    /// Sends a write command; gives how many documents were found.
+    pub(super) async fn send(&self, ns: &Namespace, command: Document) -> Result<i64> {
+        let reply = patiently(ns, self.target.write(ns, raw(&command)?)).await?;
         let reply = Document::from_reader(&*reply)
             .map_err(|error| Error::caused(Kind::Invariant, "the target's reply cannot be read", error))?;
         let is_ok = !reply.contains_key("writeErrors") && !reply.contains_key("writeConcernError");
-        let failed = || {
-            Error::new(Kind::Transient, format!("not every document of {} could be written", self.documents))
-        };
-        is_ok.then_some(()).ok_or_else(failed)
+        let failed = || Error::new(Kind::Transient, format!("not every document of {ns} could be written"));
+        if is_ok { Ok(integer(reply.get("n")).unwrap_or(0)) } else { Err(failed()) }
     }
 
     /// Ends the transactions that earlier owners have left open. Where that is not allowed the server does it, within a minute.
@@ -237,7 +253,7 @@ impl<T: Target> Store<T> {
         }
     }
 
-    async fn find(&self, ns: &Namespace, filter: &Document) -> Result<Vec<RawDocumentBuf>> {
+    pub(super) async fn find(&self, ns: &Namespace, filter: &Document) -> Result<Vec<RawDocumentBuf>> {
         let command = doc! {"find": &ns.coll, "filter": filter.clone(), "readConcern": {"level": "majority"}};
         let found = patiently(ns, self.target.find(ns, raw(&command)?, usize::MAX)).await?;
         Ok(found.documents)

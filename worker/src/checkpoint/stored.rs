@@ -3,7 +3,7 @@
 use bson::Bson;
 use common::namespace::Namespace;
 
-use super::{Anchor, Known, Marks, marks::Repair};
+use super::{Anchor, At, Known, Marks, marks::Repair};
 use crate::sequence::Delivered;
 
 /// A partition's document as it was read.
@@ -23,6 +23,8 @@ pub struct Stored {
     pub owner: Vec<Bson>,
     /// Set where the topic is applied in the source's order: the target's collection whose unique index asks for it.
     pub ordered: Option<Namespace>,
+    /// The barrier that it stands at.
+    pub barrier: Option<At>,
 }
 
 impl Stored {
@@ -37,6 +39,7 @@ impl Stored {
             repairs: Vec::new(),
             owner: Vec::new(),
             ordered: None,
+            barrier: None,
         }
     }
 

@@ -17,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::ordered::Ordered;
 pub use ordered::Question;
 
-pub use super::taken::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
+pub use super::taken::{AtBarrier, LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit};
 use super::{lane::Lane, record::Record};
+use crate::checkpoint::Known;
 
 /// How much is held, in bytes. What is larger is still read and taken, alone.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,8 @@ pub struct Intake {
     flying: usize,
     /// What was last asked about the topics whose lanes are taken together, in the source's order.
     ordered: Ordered,
+    /// Whether lanes stop at barriers.
+    holds_barriers: bool,
 }
 
 impl Intake {
@@ -59,7 +62,13 @@ impl Intake {
             waiting: 0,
             flying: 0,
             ordered: BTreeMap::new(),
+            holds_barriers: false,
         }
+    }
+
+    /// From now on lanes that are assigned stop at barriers, which somebody lets them pass.
+    pub const fn hold_barriers(&mut self) {
+        self.holds_barriers = true;
     }
 
     /// Bytes that each lane may buffer now.
@@ -73,7 +82,7 @@ impl Intake {
         if start.is_ordered {
             self.ordered.entry(start.partition.topic.clone()).or_default();
         }
-        self.lanes.insert(LaneId(self.next), Lane::new(start));
+        self.lanes.insert(LaneId(self.next), Lane::new(start, self.holds_barriers));
         LaneId(self.next)
     }
 
@@ -92,8 +101,8 @@ impl Intake {
 
     /// Bytes that may be read of the lane now, the last record going beyond. A full lane has room again once it is half empty.
     ///
-    /// When all lanes together are full, only two go on, or nothing ever would: the first lane whose value has not all its parts,
-    /// and those of ordered topics that hold nothing, for which the topic's other lanes may have to wait.
+    /// When all lanes together are full, only these go on, or nothing ever would: the first lane whose value has not all its parts,
+    /// and lanes that hold nothing, where the other lanes of an ordered topic or lanes at a barrier may have to wait for them.
     #[must_use]
     pub fn room(&self, id: LaneId) -> usize {
         let Some(lane) = self.lanes.get(&id).filter(|lane| lane.has_room()) else { return 0 };
@@ -104,7 +113,26 @@ impl Intake {
             return left.min(self.lane_bytes().saturating_sub(lane.bytes)).max(1);
         }
         let first = self.lanes.iter().find(|(_, lane)| lane.wants_more()).map(|(id, _)| *id);
-        usize::from(first == Some(id) || lane.is_awaited())
+        let is_awaited =
+            lane.is_awaited() || (lane.is_empty() && self.lanes.values().any(Lane::is_at_barrier));
+        usize::from(first == Some(id) || is_awaited)
+    }
+
+    /// The lanes whose next record is a barrier.
+    #[must_use]
+    pub fn at_barriers(&self) -> Vec<LaneId> {
+        self.lanes.iter().filter(|(_, lane)| lane.is_at_barrier()).map(|(id, _)| *id).collect()
+    }
+
+    /// The barrier that is the lane's next record.
+    #[must_use]
+    pub fn barrier(&self, id: LaneId) -> Option<AtBarrier> {
+        self.lanes.get(&id)?.at_barrier()
+    }
+
+    /// What the barrier asks for is done: the lane goes on behind it, from what the target knows now.
+    pub fn pass_barrier(&mut self, id: LaneId, known: Known) {
+        self.change(id, |lane| lane.pass_barrier(known));
     }
 
     /// Changes a lane and keeps the sums.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     order::{self, Place, Probe},
     record::Record,
-    taken::{LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit},
+    taken::{AtBarrier, LaneId, Limit, Partition, Settled, Standing, Start, Taken, Unfit},
 };
 use crate::checkpoint::{Anchor, Known};
 
@@ -36,6 +36,8 @@ pub(super) struct Lane {
     anchor: Option<Anchor>,
     known: Known,
     pub(super) is_ordered: bool,
+    /// Whether it stops at barriers; else they are given out like anything else.
+    holds_barriers: bool,
     /// In an ordered topic: the place of the last record that was read, and the offset that the client has passed, markers included.
     read_to: Place,
     position: i64,
@@ -43,7 +45,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(start: Start) -> Self {
+    pub(super) fn new(start: Start, holds_barriers: bool) -> Self {
         let head = start.anchor.as_ref().map_or(start.at, |anchor| anchor.offset + 1);
         Self {
             partition: start.partition,
@@ -59,6 +61,7 @@ impl Lane {
             anchor: start.anchor,
             known: start.known,
             is_ordered: start.is_ordered,
+            holds_barriers,
             read_to: Place::default(),
             position: start.at,
             gone: CancellationToken::new(),
@@ -66,7 +69,42 @@ impl Lane {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        (!self.is_full || self.wants_more()) && !self.is_leaving
+        (!self.is_full || self.wants_more()) && !self.is_leaving && !self.is_barrier(0)
+    }
+
+    /// Whether the record at this place of the queue is where the lane stops.
+    fn is_barrier(&self, place: usize) -> bool {
+        self.holds_barriers && self.queue.get(place).is_some_and(|record| record.is_barrier)
+    }
+
+    /// Whether everything before a barrier is done, and the barrier is next.
+    pub(super) fn is_at_barrier(&self) -> bool {
+        self.is_free() && self.is_barrier(0)
+    }
+
+    /// The barrier that is next, and what is known before it.
+    pub(super) fn at_barrier(&self) -> Option<AtBarrier> {
+        let record = self.queue.front().filter(|_| self.is_at_barrier())?.clone();
+        let (partition, known) = (self.partition.clone(), self.known.clone());
+        Some(AtBarrier { partition, record, known })
+    }
+
+    /// The barrier is behind it.
+    pub(super) fn pass_barrier(&mut self, known: Known) {
+        if !self.is_at_barrier() {
+            return;
+        }
+        if let Some(record) = self.queue.pop_front() {
+            self.bytes -= record.size();
+        }
+        self.is_full = false;
+        self.head = self.head.max(known.offset);
+        self.known = known;
+    }
+
+    /// Whether it holds nothing, so that it may be what others wait for at a barrier.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_none()
     }
 
     /// Whether the first value's parts have not all come: however large it is, only more of it helps.
@@ -76,13 +114,13 @@ impl Lane {
 
     /// Whether it holds nothing that others of an ordered topic may wait for.
     pub(super) fn is_awaited(&self) -> bool {
-        self.is_ordered && self.queue.is_empty() && self.in_flight.is_none()
+        self.is_ordered && self.is_empty()
     }
 
     /// Bytes of the first value, where it could be taken.
     pub(super) fn first(&self) -> Option<usize> {
         let spans = self.queue.front()?.spans();
-        (self.is_free() && spans <= self.queue.len())
+        (self.is_free() && !self.is_barrier(0) && spans <= self.queue.len())
             .then(|| self.queue.iter().take(spans).map(Record::size).sum())
     }
 
@@ -152,6 +190,9 @@ impl Lane {
     pub(super) fn fits(&self, from: usize, left: &mut Limit, is_alone: bool) -> Option<usize> {
         let spans = self.queue.get(from)?.spans();
         let size = self.queue.iter().skip(from).take(spans).map(Record::size).sum::<usize>();
+        if self.is_barrier(from) {
+            return None;
+        }
         let is_over = left.records == 0 || (size > left.bytes && !is_alone);
         // A batch never ends amid the parts of a value.
         if is_over || spans > self.queue.len() - from {

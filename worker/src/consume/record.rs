@@ -5,7 +5,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use common::headers::{PART, Part};
+use common::headers::{BARRIER, PART, Part};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 /// Room for the headers that our own records have. It is not given back: that would cost another copy.
@@ -22,6 +22,8 @@ pub struct Record {
     pub timestamp: Option<i64>,
     /// Which part of a value it holds, of how many, when it does not hold all of it.
     pub part: Option<Part>,
+    /// Whether it stands in several partitions, all of which have to come to it before anything is done about it.
+    pub is_barrier: bool,
     key: u32,
     value: u32,
     /// Value unless it is `whole`'s, key, then each header: length of name, name, length of value, value.
@@ -57,18 +59,20 @@ impl Record {
         let mut bytes = Vec::with_capacity(value.map_or(0, <[u8]>::len) + rest);
         bytes.extend_from_slice(value.unwrap_or_default());
         bytes.extend_from_slice(key.unwrap_or_default());
-        let mut part = None;
+        let (mut part, mut is_barrier) = (None, false);
         for (name, value) in headers {
             if name == PART {
                 // One that cannot be read belongs to no value, and is refused as that.
                 part = Some(value.and_then(Part::parse).unwrap_or(Part { number: 0, of: 0 }));
             }
+            is_barrier |= name == BARRIER;
             bytes.extend_from_slice(&length(Some(name.as_bytes())).to_le_bytes());
             bytes.extend_from_slice(name.as_bytes());
             bytes.extend_from_slice(&length(value).to_le_bytes());
             bytes.extend_from_slice(value.unwrap_or_default());
         }
-        Self { offset, timestamp, part, key: length(key), value: length(value), bytes, whole: None }
+        let (key, value) = (length(key), length(value));
+        Self { offset, timestamp, part, is_barrier, key, value, bytes, whole: None }
     }
 
     /// The value; `None` for a tombstone.

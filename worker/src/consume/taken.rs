@@ -45,6 +45,17 @@ pub struct Taken {
     pub gone: CancellationToken,
 }
 
+/// A lane whose next record is a barrier.
+#[derive(Debug, Clone)]
+pub struct AtBarrier {
+    /// Its partition.
+    pub partition: Partition,
+    /// The record.
+    pub record: Record,
+    /// What the target knows of the partition before it.
+    pub known: Known,
+}
+
 /// How a batch ended for one of its lanes.
 #[derive(Debug)]
 pub struct Settled {

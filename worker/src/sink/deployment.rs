@@ -70,6 +70,11 @@ impl Deployment {
         Self { client, sessions: Arc::new(Sessions { idle: Mutex::default(), ids: Vec::new() }) }
     }
 
+    /// Its client.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// A deployment with `most` sessions for transactions.
     ///
     /// # Errors

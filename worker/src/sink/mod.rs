@@ -38,7 +38,7 @@ pub(crate) use reason::UNIQUE_INDEX;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -63,23 +63,45 @@ pub struct Sink<T> {
     limits: Limits,
     /// Holds while the target takes writes.
     condition: Condition,
-    /// Collections whose indexes were looked at, and whether they are there.
-    seen: Mutex<HashMap<Namespace, bool>>,
+    seen: Arc<Seen>,
+}
+
+/// Collections of the target whose indexes were looked at, and whether they are there.
+#[derive(Debug, Default)]
+pub struct Seen {
+    collections: Mutex<HashMap<Namespace, bool>>,
+}
+
+impl Seen {
+    /// What was seen of the collection no longer holds.
+    pub fn forget(&self, ns: &Namespace) {
+        self.collections().remove(ns);
+    }
+
+    fn collections(&self) -> MutexGuard<'_, HashMap<Namespace, bool>> {
+        self.collections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<T> Sink<T> {
     /// A sink whose commands hold up to `limits`.
     pub fn new(target: T, limits: Limits, condition: Condition) -> Self {
-        Self { target, limits, condition, seen: Mutex::default() }
+        Self { target, limits, condition, seen: Arc::default() }
+    }
+
+    /// What it has seen.
+    #[must_use]
+    pub fn seen(&self) -> Arc<Seen> {
+        self.seen.clone()
     }
 
     /// Whether the collection is there; `None` when nobody has looked.
     fn has_seen(&self, ns: &Namespace) -> Option<bool> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(ns).copied()
+        self.seen.collections().get(ns).copied()
     }
 
     fn saw(&self, ns: &Namespace, is_there: bool) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(ns.clone(), is_there);
+        self.seen.collections().insert(ns.clone(), is_there);
     }
 }
 

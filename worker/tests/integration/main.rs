@@ -5,13 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod apply;
+mod barriers;
 mod crashes;
+mod desk;
 mod lost;
 mod marks;
 mod orphans;
 mod plain;
 mod refuse;
 mod restart;
+mod schema;
 mod share;
 mod support;
 mod target;

@@ -1,5 +1,6 @@
 //! A pipeline of one test: its topics, its database, its workers.
 
+mod barrier;
 pub(crate) mod event;
 mod positions;
 pub(crate) mod process;
