@@ -6,6 +6,7 @@
 
 mod debezium;
 mod foreign;
+mod wrapping;
 
 use std::ops::Range;
 

@@ -13,7 +13,7 @@ use common::{
     raw::{Document, Element, Error, Kind, Writer},
 };
 
-use super::{Poison, foreign};
+use super::{Poison, wrapping};
 
 const NO_KEY: Poison = Poison::Envelope("its key does not tell the document");
 
@@ -103,9 +103,9 @@ fn identify(
 /// `{"_id": …}` from a key, whose `id` is the text of the value.
 fn document_key(key: Option<&[u8]>) -> Result<Vec<u8>, Poison> {
     let mut bytes = Vec::new();
-    foreign::text(key.ok_or(NO_KEY)?, &mut bytes)?;
+    wrapping::text(key.ok_or(NO_KEY)?, &mut bytes)?;
     let mut key = Document::new(&bytes)?;
-    if let Some(payload) = foreign::payload(key)? {
+    if let Some(payload) = wrapping::payload(key)? {
         key = payload.as_document().ok_or(NO_KEY)?;
     }
     let id = text(key, "id")?.filter(|_| key.elements().count() == 1).ok_or(NO_KEY)?;

@@ -21,7 +21,10 @@ use common::{
     raw,
 };
 
-use super::{Poison, check, debezium};
+use super::{
+    Poison, check, debezium,
+    wrapping::{payload, text},
+};
 
 /// Appends the change event as BSON to `arena`; gives its place there.
 ///
@@ -58,28 +61,6 @@ fn unwrapped(key: Option<&[u8]>, document: raw::Document<'_>) -> Result<Option<V
         return Ok(Some(event.unwrap_or(inner)));
     }
     if debezium::is_envelope(document)? { debezium::event(document, key).map(Some) } else { Ok(None) }
-}
-
-/// A text as BSON; a JSON string as if it were the payload of a wrapping.
-pub(super) fn text(text: &[u8], out: &mut Vec<u8>) -> Result<(), Poison> {
-    if text.trim_ascii_start().first() != Some(&b'"') {
-        return Ok(decode::document_in(Dialect::V2AndV1, text, out)?);
-    }
-    Ok(decode::document_in(Dialect::V2AndV1, &[b"{\"payload\":", text, b"}"].concat(), out)?)
-}
-
-/// What is wrapped, of a document that has nothing beside it but its schema.
-pub(super) fn payload(document: raw::Document<'_>) -> Result<Option<raw::Element<'_>>, raw::Error> {
-    let mut payload = None;
-    for element in document.elements() {
-        let element = element?;
-        match element.name {
-            b"payload" => payload = Some(element),
-            b"schema" => {}
-            _ => return Ok(None),
-        }
-    }
-    Ok(payload)
 }
 
 fn contents(payload: &raw::Element<'_>) -> Result<Vec<u8>, Poison> {
