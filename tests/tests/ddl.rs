@@ -232,3 +232,95 @@ async fn a_view_and_what_policy_ignores_are_passed_over() {
     .await;
     pipeline.close().await;
 }
+
+/// The indexes of every collection but that of `_id`, without what is put off, in the order of their names.
+async fn indexes(client: &mongodb::Client, db: &str) -> Vec<(String, Vec<Document>)> {
+    let mut all = Vec::new();
+    for name in names(client, db).await {
+        let command = doc! {"listIndexes": &name};
+        let cursor = client.database(db).run_cursor_command(command).await.expect("the server answers");
+        let found: Vec<Document> = cursor.try_collect().await.expect("the server answers");
+        let mut found: Vec<_> = found
+            .into_iter()
+            .filter(|index| index.get_str("name").is_ok_and(|name| name != "_id_"))
+            .collect();
+        for index in &mut found {
+            index.remove("unique");
+            if index.contains_key("expireAfterSeconds") {
+                index.insert("expireAfterSeconds", i32::MAX);
+            }
+        }
+        found.sort_by_key(|index| index.get_str("name").expect("it has a name").to_owned());
+        all.push((name, found));
+    }
+    all.retain(|(_, indexes)| !indexes.is_empty());
+    all
+}
+
+async fn create_indexes(pipeline: &Pipeline, coll: &str, indexes: Vec<Document>) {
+    let command = doc! {"createIndexes": coll, "indexes": indexes};
+    pipeline.database().run_command(command).await.expect("the source makes indexes");
+}
+
+async fn index(pipeline: &Pipeline, phase: Phase) {
+    let name = |name: &str| format!("{name}_{}", phase.name());
+    let run = async |command: Document| {
+        pipeline.database().run_command(command).await.expect("the source takes it");
+    };
+    let users = name("users");
+    pipeline.collection(&users).insert(numbered(0, 200, "users")).await;
+    let plain = vec![
+        doc! {"key": {"n": 1, "of": -1}, "name": "both"},
+        doc! {"key": {"of": 1}, "name": "some", "partialFilterExpression": {"n": {"$gt": 3}}},
+        doc! {"key": {"seen": 1}, "name": "ttl", "expireAfterSeconds": 100_000},
+        doc! {"key": {"rare": 1}, "name": "rare", "unique": true, "sparse": true},
+        doc! {"key": {"of": "text"}, "name": "words", "weights": {"of": 3}},
+        doc! {"key": {"of": "hashed"}, "name": "hash"},
+        doc! {"key": {"at": "2dsphere"}, "name": "places"},
+        doc! {"key": {"of": 1, "n": 1}, "name": "french", "collation": {"locale": "fr"}},
+        doc! {"key": {"gone": 1}, "name": "gone"},
+    ];
+    create_indexes(pipeline, &users, plain).await;
+    // What the index refuses before and after it is there is in the history, too.
+    pipeline
+        .collection(&users)
+        .insert([doc! {"_id": "place", "at": {"type": "Point", "coordinates": [1, 2]}}])
+        .await;
+    run(doc! {"collMod": &users, "index": {"name": "both", "hidden": true}}).await;
+    run(doc! {"collMod": &users, "index": {"name": "ttl", "expireAfterSeconds": 200_000}}).await;
+    run(doc! {"dropIndexes": &users, "index": "gone"}).await;
+
+    let odd = name("odd");
+    pipeline.collection(&odd).insert((0..30).map(|n| doc! {"_id": n, "at": "nowhere"})).await;
+    pipeline.database().collection::<Document>(&odd).delete_many(doc! {}).await.expect("it writes");
+    create_indexes(pipeline, &odd, vec![doc! {"key": {"at": "2dsphere"}, "name": "at"}]).await;
+    pipeline.collection(&odd).insert((0..9).map(|n| doc! {"_id": n, "at": [n, 1]})).await;
+    run(doc! {"dropIndexes": &odd, "index": "*"}).await;
+    pipeline.collection(&odd).insert((10..30).map(|n| doc! {"_id": n, "at": "nowhere"})).await;
+
+    // Indexes go with their collection's name, and are gone with it.
+    let (old, new) = (name("old"), name("new"));
+    for coll in [&old, &new] {
+        pipeline.collection(coll).insert(numbered(0, 20, coll)).await;
+        create_indexes(pipeline, coll, vec![doc! {"key": {"n": 1}, "name": format!("of_{coll}")}]).await;
+    }
+    rename(pipeline, &old, &new).await;
+    create_indexes(pipeline, &new, vec![doc! {"key": {"of": 1}, "name": "later"}]).await;
+    pipeline.collection(&old).insert(numbered(0, 5, "again")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn indexes_are_those_of_the_source_but_for_what_is_put_off() {
+    let mut pipeline = Pipeline::new("ddl_indexes").await;
+    in_both_phases(&mut pipeline, 2, index).await;
+    let (source, target) = (&pipeline.source, &pipeline.target);
+    let expected = indexes(source, &pipeline.name).await;
+    assert!(expected.len() >= 4, "{expected:?}");
+    assert_eq!(indexes(target, &pipeline.name).await, expected);
+    let unique = doc! {"listIndexes": "users_before"};
+    let cursor = target.database(&pipeline.name).run_cursor_command(unique).await.expect("it answers");
+    let found: Vec<Document> = cursor.try_collect().await.expect("it answers");
+    assert!(found.iter().all(|index| !index.contains_key("unique")), "{found:?}");
+    nothing_is_left_over(&pipeline).await;
+    pipeline.close().await;
+}

@@ -48,7 +48,12 @@ impl Default for Worker {
 
 impl Default for Ddl {
     fn default() -> Self {
-        Self { drop: DdlPolicy::Apply, rename: DdlPolicy::Apply, other: OtherDdl::Ignore }
+        Self {
+            drop: DdlPolicy::Apply,
+            rename: DdlPolicy::Apply,
+            indexes: DdlPolicy::Apply,
+            other: OtherDdl::Ignore,
+        }
     }
 }
 

@@ -337,7 +337,10 @@ pub struct Ddl {
     pub drop: DdlPolicy,
     /// `rename` of a collection. `apply` needs a target with transactions.
     pub rename: DdlPolicy,
-    /// Everything that changes no document: `create`, `createIndexes`, `dropIndexes`, `modify`. Nothing of it is applied.
+    /// `createIndexes`, `dropIndexes`, `modify` of an index, and the indexes that a collection has when it is copied. `apply` passes
+    /// over those of collections with field rules, and where the target has no transactions.
+    pub indexes: DdlPolicy,
+    /// `create` with its options, and `modify` of options. Nothing of it is applied.
     pub other: OtherDdl,
 }
 

@@ -95,7 +95,12 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Kind::Invariant`] for an event without cluster time, which no server sends.
-    pub fn barrier(&mut self, event: &ChangeEvent<'_>, routes: &[Arc<Route>]) -> Result<()> {
+    pub fn barrier(
+        &mut self,
+        event: &ChangeEvent<'_>,
+        routes: &[Arc<Route>],
+        is_snapshot: bool,
+    ) -> Result<()> {
         let time = event.cluster_time.ok_or_else(|| broken("a change event without clusterTime"))?;
         let topics: Vec<_> =
             routes.iter().map(|route| (route.topic.topic.as_str(), route.topic.partitions)).collect();
@@ -103,7 +108,8 @@ impl Encoder {
         self.position.transaction = None;
         let (format, value) = self.value(event.bytes);
         for (number, (route, partition)) in (1..).zip(places) {
-            let mut record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+            let sequence = self.next_sequence();
+            let mut record = Record::new(route, name(event.operation), time, sequence, is_snapshot);
             (record.partition, record.format) = (partition.into(), format);
             record.of = routes.first().cloned();
             record.barrier = Some(Barrier { number, topics: topics.clone() }.to_string());

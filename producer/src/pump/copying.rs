@@ -103,6 +103,9 @@ impl Pump {
         // The stream has told of every rename up to the chunk's time, so the copy has the name that it had then.
         let Some(mut copy) = self.open_copy(index) else { return Ok(()) };
         if let Some(route) = self.route(&copy.ns.db, &copy.ns.coll, None).await? {
+            if copy.after.is_none() {
+                self.copy_indexes(&copy, time, &route).await?;
+            }
             for document in chunk.documents()? {
                 self.encoder.snapshot(document, time, &route)?;
                 copy.documents += 1;

@@ -6,6 +6,7 @@
 
 mod barriers;
 mod copying;
+mod indexes;
 mod made;
 mod naming;
 mod reads;
@@ -254,9 +255,7 @@ impl Pump {
         }
         let sight = event.cluster_time.map(|time| Sight { time, is_create });
         match self.route(db, coll, sight).await? {
-            Some(route) if matches!(event.operation, Operation::Drop | Operation::Rename) => {
-                self.barrier(event, route, sight).await
-            }
+            Some(route) if barriers::is_one(event)? => self.barrier(event, route, sight).await,
             Some(route) => self.encoder.event(event, &route),
             None => Ok(()),
         }

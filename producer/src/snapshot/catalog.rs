@@ -13,6 +13,8 @@ use mongodb::{
     results::{CollectionSpecification, CollectionType},
 };
 
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
 /// A collection of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
@@ -132,6 +134,22 @@ pub async fn by_uuid(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option
 pub async fn by_name(client: &Client, ns: &Namespace) -> Result<Option<Collection>> {
     let found = of_database(client, &ns.db, doc! {"name": &ns.coll}).await?;
     Ok(found.into_iter().next())
+}
+
+/// The collection's indexes, besides that of `_id`, as the server describes them; none when it is gone.
+///
+/// # Errors
+/// Transient when the source does not answer.
+pub async fn indexes(client: &Client, ns: &Namespace) -> Result<Vec<Document>> {
+    let context = || format!("cannot list the indexes of {ns}");
+    let command = doc! {"listIndexes": &ns.coll};
+    let cursor = match client.database(&ns.db).run_cursor_command(command).await {
+        Err(error) if mongo::code(&error) == Some(NAMESPACE_NOT_FOUND) => return Ok(Vec::new()),
+        cursor => cursor.map_err(|error| mongo::failed(context(), error))?,
+    };
+    let all: Vec<_> = cursor.try_collect().await.map_err(|error| mongo::failed(context(), error))?;
+    let is_of_id = |index: &Document| index.get_document("key").is_ok_and(|key| *key == doc! {"_id": 1});
+    Ok(all.into_iter().filter(|index| !is_of_id(index)).collect())
 }
 
 async fn of_database(client: &Client, db: &str, filter: Document) -> Result<Vec<Collection>> {

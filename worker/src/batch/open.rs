@@ -239,6 +239,11 @@ impl Policy {
             Operation::DropDatabase | Operation::Invalidate => return Judgement::PassOver,
             Operation::Drop => ("drop", self.ddl.drop),
             Operation::Rename => ("rename", self.ddl.rename),
+            Operation::CreateIndexes | Operation::DropIndexes => match self.ddl.indexes {
+                // They lose no document.
+                DdlPolicy::Apply | DdlPolicy::Ignore => return Judgement::Ignore(ns),
+                DdlPolicy::Fail => ("indexes", DdlPolicy::Fail),
+            },
             _ if self.ddl.other == OtherDdl::Ignore => return Judgement::Ignore(ns),
             _ => ("other", DdlPolicy::Fail),
         };

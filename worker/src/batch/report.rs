@@ -66,7 +66,10 @@ fn count(done: &Done<'_>) {
         counter!(names::WORKER_RECORDS, "op" => (*operation).to_owned()).increment(*records);
     }
     for (operation, ns) in &done.events.ignored {
-        tracing::warn!(ns, "`{operation}` is not applied: worker.ddl says `ignore`");
+        tracing::warn!(
+            ns,
+            "`{operation}` is not applied: worker.ddl says so, or the target has no transactions"
+        );
         counter!(names::WORKER_DDL_IGNORED, "op" => (*operation).to_owned()).increment(1);
     }
     for (kind, statements) in &done.written.statements {

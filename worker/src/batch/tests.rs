@@ -19,7 +19,12 @@ use crate::{
 };
 
 fn policy() -> Policy {
-    let ddl = Ddl { drop: DdlPolicy::Fail, rename: DdlPolicy::Ignore, other: OtherDdl::Ignore };
+    let ddl = Ddl {
+        drop: DdlPolicy::Fail,
+        rename: DdlPolicy::Ignore,
+        indexes: DdlPolicy::Ignore,
+        other: OtherDdl::Ignore,
+    };
     Policy { ddl, filter: Filter::new(vec!["db.*".parse().unwrap()], vec!["db.secret".parse().unwrap()]) }
 }
 

@@ -22,6 +22,7 @@ use futures_util::TryStreamExt as _;
 use mongodb::{Client, error::Error as DriverError, results::CollectionType};
 use tokio::time::timeout;
 
+use super::indexes::Work;
 use crate::checkpoint::{Intent, Origin, Uuid};
 
 /// From this version on a command can say which collection it means.
@@ -44,20 +45,21 @@ pub(super) enum Deed {
         /// Whether the source says that it has replaced a collection.
         replaces: Option<bool>,
     },
+    Indexes(Namespace, Vec<Work>),
 }
 
 /// The target's collections.
 #[derive(Debug, Clone)]
 pub(super) struct Collections {
-    client: Client,
-    takes_uuid: bool,
+    pub(super) client: Client,
+    pub(super) takes_uuid: bool,
 }
 
 impl Deed {
     /// The names that mean something else afterwards.
     pub(super) fn touches(&self) -> impl Iterator<Item = &Namespace> {
         let (one, other) = match self {
-            Self::Drop(ns) => (ns, None),
+            Self::Drop(ns) | Self::Indexes(ns, _) => (ns, None),
             Self::Rename { from, to, .. } => (from, Some(to)),
         };
         std::iter::once(one).chain(other)
@@ -75,7 +77,7 @@ impl Collections {
     /// Misconfigured where a rename would take away a collection with documents that the source never had.
     pub(super) async fn intent(&self, deed: &Deed) -> Result<Intent> {
         match deed {
-            Deed::Drop(ns) => Ok(Intent { uuid: self.uuid(ns).await?, onto: None }),
+            Deed::Drop(ns) | Deed::Indexes(ns, _) => Ok(Intent { uuid: self.uuid(ns).await?, onto: None }),
             Deed::Rename { from, to, replaces } => {
                 let intent = Intent { uuid: self.uuid(from).await?, onto: self.uuid(to).await? };
                 if intent.onto.is_some() && *replaces == Some(false) && !self.is_empty(to).await? {
@@ -97,6 +99,7 @@ impl Collections {
     pub(super) async fn carry_out(&self, deed: &Deed, intent: Intent, barrier: &Origin) -> Result<bool> {
         match deed {
             Deed::Drop(ns) => self.drop(ns, intent.uuid, barrier).await,
+            Deed::Indexes(ns, work) => self.work(ns, intent.uuid, work).await.map(|()| true),
             Deed::Rename { from, to, .. } => match intent.uuid {
                 Some(uuid) => self.rename((from, to), uuid, intent.onto, barrier).await,
                 // Nothing was ever written to it; what it has replaced is gone all the same.
@@ -153,7 +156,7 @@ impl Collections {
     /// # Errors
     /// As [`carry_out`](Self::carry_out).
     pub(super) async fn clear(&self, deed: &Deed, barrier: &Origin) -> Result<()> {
-        if self.takes_uuid {
+        if self.takes_uuid || matches!(deed, Deed::Indexes(..)) {
             return Ok(());
         }
         for ns in deed.touches() {
@@ -209,7 +212,7 @@ fn tombstone(db: &str, barrier: &Origin) -> Namespace {
     Namespace::new(db, format!("oplogue_dropped_{slice}_{epoch}_{number}"))
 }
 
-fn binary(uuid: Uuid) -> Bson {
+pub(super) fn binary(uuid: Uuid) -> Bson {
     Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: uuid.to_vec() })
 }
 

@@ -42,6 +42,11 @@ pub(super) enum Change {
         /// Whether it has replaced a collection, where the server says so (6.0+).
         replaces: Option<bool>,
     },
+    CreateIndexes(Namespace, Vec<bson::Document>),
+    /// By their names.
+    DropIndexes(Namespace, Vec<String>),
+    /// What `collMod` takes of an index.
+    ModifyIndex(Namespace, bson::Document),
 }
 
 impl Marker {
@@ -66,6 +71,9 @@ impl Marker {
         match self.change {
             Change::Drop(_) => "drop",
             Change::Rename { .. } => "rename",
+            Change::CreateIndexes(..) => "createIndexes",
+            Change::DropIndexes(..) => "dropIndexes",
+            Change::ModifyIndex(..) => "modify",
         }
     }
 
@@ -114,12 +122,39 @@ impl Change {
                 })?;
                 Ok(Self::Rename { from, to, replaces })
             }
+            (Operation::CreateIndexes, Some(ns), _) => Ok(Self::CreateIndexes(ns, indexes(event.bytes)?)),
+            (Operation::DropIndexes, Some(ns), _) => {
+                let name = |index: bson::Document| Ok(index.get_str("name").map_err(damaged)?.to_owned());
+                let names = indexes(event.bytes)?.into_iter().map(name).collect::<Result<_>>()?;
+                Ok(Self::DropIndexes(ns, names))
+            }
+            (Operation::Modify, Some(ns), _) => {
+                let index = description(event.bytes)?.get_document("index").map_err(damaged)?.clone();
+                Ok(Self::ModifyIndex(ns, index))
+            }
             (operation, ..) => {
                 let context = format!("this version knows no barrier for `{}`", operation.name());
                 Err(Error::new(Kind::Misconfigured, context))
             }
         }
     }
+}
+
+fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::caused(Kind::Invariant, "a barrier's record is damaged", error)
+}
+
+/// `operationDescription`, as values: definition changes are few and small.
+fn description(event: Document<'_>) -> Result<bson::Document> {
+    let description = event.get("operationDescription").map_err(damaged)?.and_then(|e| e.as_document());
+    let description = description.unwrap_or(Document::EMPTY);
+    bson::Document::from_reader(description.as_bytes()).map_err(damaged)
+}
+
+fn indexes(event: Document<'_>) -> Result<Vec<bson::Document>> {
+    let description = description(event)?;
+    let indexes = description.get_array("indexes").map_err(damaged)?.iter();
+    Ok(indexes.filter_map(bson::Bson::as_document).cloned().collect())
 }
 
 /// Whether a rename has replaced a collection (`operationDescription.dropTarget`); `None` before 6.0.

@@ -20,6 +20,7 @@
 //! after it, nothing that came after it before, and it is carried out on the collection that it was meant for and on no other.
 
 mod deed;
+mod indexes;
 mod judge;
 mod marker;
 mod policy;

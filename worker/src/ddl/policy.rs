@@ -9,11 +9,12 @@ use common::{
     },
     error::{Error, Kind, Result},
     mapping::Mapping,
-    namespace::{Filter, Namespace},
+    namespace::{Filter, Namespace, Pattern},
 };
 
 use super::{
     deed::Deed,
+    indexes::Work,
     marker::{Change, Marker},
 };
 use crate::targets;
@@ -26,7 +27,12 @@ pub(crate) struct Policy {
     mapping: Mapping,
     /// The topics that are read, where they are named.
     topics: BTreeSet<String>,
+    /// Namespaces with field rules: what their indexes are about may have another name, or be no more.
+    shaped: Vec<Pattern>,
 }
+
+/// The setting about indexes.
+const INDEXES: &str = "indexes";
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +47,8 @@ pub(super) enum Wanted {
 impl Policy {
     pub(crate) fn new(config: &Config) -> Self {
         let (ddl, filter, mapping) = (config.worker.ddl.clone(), config.filter(), config.mapping());
-        Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect() }
+        let shaped = config.rules.iter().filter_map(|rules| rules.namespace.parse().ok()).collect();
+        Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), shaped }
     }
 
     /// What a marker asks for. Of one whose second name is not carried only the places in the first name's topic are left.
@@ -49,53 +56,71 @@ impl Policy {
     /// # Errors
     /// Misconfigured where the policy is to stop, or the barrier cannot be carried out with these settings.
     pub(super) fn wanted(&self, marker: &mut Marker) -> Result<Wanted> {
-        let (ns, deed, what) = match &marker.change {
-            Change::Drop(ns) => (ns, Deed::Drop(self.name(ns)?), "drop"),
-            Change::Rename { from, to, replaces } if self.filter.carries(to) => {
-                let (target, onto, replaces) = (self.name(from)?, self.name(to)?, *replaces);
-                (from, Deed::Rename { from: target, to: onto, replaces }, "rename")
-            }
-            // Out of what is carried, it is gone.
-            Change::Rename { from, .. } => (from, Deed::Drop(self.name(from)?), "drop"),
-        };
-        if !self.filter.carries(ns) {
+        let (deed, what) = self.deed(&marker.change)?;
+        let ns = marker.ns().clone();
+        if !self.filter.carries(&ns) {
             return match deed {
-                Deed::Drop(_) => Ok(Wanted::Nothing),
                 Deed::Rename { .. } => {
                     let why = "its new name is carried and its old one is not; producer and workers want the same `namespaces`";
-                    Err(refused(marker, ns, why))
+                    Err(refused(marker, why))
                 }
+                _ => Ok(Wanted::Nothing),
             };
         }
-        let policy = if what == "drop" { self.ddl.drop } else { self.ddl.rename };
-        let ns = ns.clone();
-        match policy {
+        match self.policy(what) {
             DdlPolicy::Ignore => return Ok(Wanted::Ignore),
             DdlPolicy::Fail => {
+                let operation = marker.operation();
                 let context = format!(
-                    "`{what}` of {ns} is not applied: its policy is `fail`. Carry it out on the target, then set worker.ddl.{what} to `ignore`"
+                    "`{operation}` of {ns} is not applied: its policy is `fail`. Carry it out on the target, then set worker.ddl.{what} to `ignore`"
                 );
                 return Err(Error::new(Kind::Misconfigured, context));
             }
             DdlPolicy::Apply => {}
         }
-        if what == "drop" {
+        if what == INDEXES && self.shaped.iter().any(|pattern| pattern.matches(&ns)) {
+            return Ok(Wanted::Ignore);
+        }
+        if !matches!(deed, Deed::Rename { .. }) {
             let first = marker.places[0].topic.clone();
             marker.places.retain(|place| place.topic == first);
             if marker.number >= marker.places.len() {
                 return Ok(Wanted::Nothing);
             }
         }
-        let unread = marker
-            .places
-            .iter()
-            .find(|place| !self.topics.is_empty() && !self.topics.contains(&*place.topic));
-        match unread {
+        let is_unread = |topic: &str| !self.topics.is_empty() && !self.topics.contains(topic);
+        match marker.places.iter().find(|place| is_unread(&place.topic)) {
             Some(place) => {
                 let why = format!("worker.topics leaves out {}, which it stands in, too", place.topic);
-                Err(refused(marker, &ns, &why))
+                Err(refused(marker, &why))
             }
             None => Ok(Wanted::Apply(deed)),
+        }
+    }
+
+    /// What is to be done, and which setting says whether it is.
+    fn deed(&self, change: &Change) -> Result<(Deed, &'static str)> {
+        Ok(match change {
+            Change::Drop(ns) => (Deed::Drop(self.name(ns)?), "drop"),
+            Change::Rename { from, to, replaces } if self.filter.carries(to) => {
+                let (from, to) = (self.name(from)?, self.name(to)?);
+                (Deed::Rename { from, to, replaces: *replaces }, "rename")
+            }
+            // Out of what is carried, it is gone.
+            Change::Rename { from, .. } => (Deed::Drop(self.name(from)?), "drop"),
+            Change::CreateIndexes(ns, indexes) => {
+                (Deed::Indexes(self.name(ns)?, Work::create(indexes)), INDEXES)
+            }
+            Change::DropIndexes(ns, names) => (Deed::Indexes(self.name(ns)?, Work::drop(names)), INDEXES),
+            Change::ModifyIndex(ns, index) => (Deed::Indexes(self.name(ns)?, Work::modify(index)), INDEXES),
+        })
+    }
+
+    fn policy(&self, what: &str) -> DdlPolicy {
+        match what {
+            "drop" => self.ddl.drop,
+            "rename" => self.ddl.rename,
+            _ => self.ddl.indexes,
         }
     }
 
@@ -104,7 +129,86 @@ impl Policy {
     }
 }
 
-fn refused(marker: &Marker, ns: &Namespace, why: &str) -> Error {
-    let context = format!("`{}` of {ns} cannot be applied: {why}", marker.operation());
+fn refused(marker: &Marker, why: &str) -> Error {
+    let context = format!("`{}` of {} cannot be applied: {why}", marker.operation(), marker.ns());
     Error::new(Kind::Misconfigured, context)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{checkpoint::Origin, consume::intake::Partition};
+
+    fn policy(more: Value) -> Policy {
+        let mut config = json!({
+            "pipeline": "p", "kafka": {"brokers": "k:1"}, "namespaces": {"include": ["d.*"], "exclude": ["d.hidden"]},
+            "map": [{"from": "d.*", "to": "e.*"}],
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Policy::new(&serde_json::from_value(config).unwrap())
+    }
+
+    /// The second record of a barrier over two partitions of d.a and one of d.b.
+    fn marker(change: Change) -> Marker {
+        let place = |(topic, number): (&str, i32)| Partition { topic: topic.into(), number };
+        Marker {
+            barrier: Origin { slice: "rs0".to_owned(), epoch: 0, number: 7 },
+            number: 1,
+            places: [("d.a", 0), ("d.a", 1), ("d.b", 0)].map(place).into(),
+            offset: 5,
+            sequence: String::new(),
+            change,
+            cluster_time: None,
+        }
+    }
+
+    fn ns(coll: &str) -> Namespace {
+        Namespace::new("d", coll)
+    }
+
+    fn rename(from: &str, to: &str) -> Change {
+        Change::Rename { from: ns(from), to: ns(to), replaces: None }
+    }
+
+    fn wanted(policy: &Policy, change: Change) -> Result<(Wanted, usize)> {
+        let mut marker = marker(change);
+        policy.wanted(&mut marker).map(|wanted| (wanted, marker.places.len()))
+    }
+
+    #[test]
+    fn a_rename_out_of_what_is_carried_is_a_drop_of_the_first_topic_alone() {
+        let policy = policy(json!({}));
+        let dropped = Wanted::Apply(Deed::Drop(Namespace::new("e", "a")));
+        assert_eq!(wanted(&policy, Change::Drop(ns("a"))).unwrap(), (dropped.clone(), 2));
+        assert_eq!(wanted(&policy, rename("a", "hidden")).unwrap(), (dropped, 2));
+        let (from, to) = (Namespace::new("e", "a"), Namespace::new("e", "b"));
+        let renamed = Wanted::Apply(Deed::Rename { from, to, replaces: None });
+        assert_eq!(wanted(&policy, rename("a", "b")).unwrap(), (renamed, 3));
+        assert_eq!(wanted(&policy, Change::Drop(ns("hidden"))).unwrap().0, Wanted::Nothing);
+        assert_eq!(wanted(&policy, rename("hidden", "b")).unwrap_err().kind, Kind::Misconfigured);
+    }
+
+    #[test]
+    fn each_kind_has_its_setting_and_shaped_documents_have_no_indexes() {
+        let kinds =
+            policy(json!({"worker": {"ddl": {"drop": "ignore", "rename": "fail", "indexes": "apply"}},
+            "rules": [{"namespace": "d.shaped", "deny": ["x"]}]}));
+        assert_eq!(wanted(&kinds, Change::Drop(ns("a"))).unwrap().0, Wanted::Ignore);
+        assert_eq!(wanted(&kinds, rename("a", "hidden")).unwrap().0, Wanted::Ignore);
+        let error = wanted(&kinds, rename("a", "b")).unwrap_err();
+        assert!(error.context.contains("worker.ddl.rename") && error.context.contains("d.a"), "{error}");
+        let drops = |coll| Change::DropIndexes(ns(coll), vec!["i".to_owned()]);
+        assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Indexes(..))));
+        assert_eq!(wanted(&kinds, drops("shaped")).unwrap().0, Wanted::Ignore);
+    }
+
+    #[test]
+    fn topics_that_are_named_have_to_be_all_of_a_barrier() {
+        let some = policy(json!({"worker": {"topics": ["d.a"]}}));
+        assert!(wanted(&some, Change::Drop(ns("a"))).is_ok());
+        let error = wanted(&some, rename("a", "b")).unwrap_err();
+        assert!(error.context.contains("worker.topics leaves out d.b"), "{error}");
+    }
 }

@@ -11,7 +11,7 @@ use common::{
 };
 use metrics::gauge;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     deed::Collections,
@@ -19,7 +19,7 @@ use super::{
     policy::{Policy, Wanted},
 };
 use crate::{
-    checkpoint::{Known, Store},
+    checkpoint::{Known, Origin, Store},
     consume::{
         Shared,
         intake::{AtBarrier, LaneId, Partition},
@@ -46,6 +46,13 @@ pub(crate) struct Barriers {
     pub(super) seen: Arc<Seen>,
     policy: Policy,
     waiting: BTreeMap<LaneId, Waiting>,
+    works: Vec<Working>,
+}
+
+/// Work on indexes that is under way.
+pub(super) struct Working {
+    pub(super) barrier: Origin,
+    pub(super) task: AbortOnDropHandle<Result<bool>>,
 }
 
 /// A lane at a barrier.
@@ -75,7 +82,7 @@ impl Barriers {
         shared.intake().hold_barriers();
         let collections = Collections::new(target.deployment.client().clone(), target.version);
         let (shared, control, waiting) = (shared.clone(), control.clone(), BTreeMap::new());
-        Some(Self { shared, store, collections, control, seen, policy, waiting })
+        Some(Self { shared, store, collections, control, seen, policy, waiting, works: Vec::new() })
     }
 
     /// Stands at barriers until `shutdown`.
@@ -137,6 +144,8 @@ impl Barriers {
     fn look(&mut self) -> Result<()> {
         let here = self.shared.intake().at_barriers();
         self.waiting.retain(|lane, _| here.contains(lane));
+        // Of barriers that have become somebody else's, who will ask for the same again.
+        self.works.retain(|work| self.waiting.values().any(|waiting| waiting.marker.barrier == work.barrier));
         for lane in here {
             // A lane whose barrier was passed may be at the next one already.
             let Some(AtBarrier { partition, record, known }) = self.shared.intake().barrier(lane) else {
@@ -156,6 +165,10 @@ impl Barriers {
             self.waiting.insert(lane, waiting);
         }
         Ok(())
+    }
+
+    pub(super) const fn works(&mut self) -> &mut Vec<Working> {
+        &mut self.works
     }
 
     pub(super) const fn waiting(&mut self) -> &mut BTreeMap<LaneId, Waiting> {

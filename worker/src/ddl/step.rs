@@ -10,13 +10,14 @@ use common::{
 };
 use metrics::counter;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     deed::Deed,
     judge::{Next, judge, missing},
     marker::{Change, Marker},
     policy::Wanted,
-    stage::{Barriers, Waiting},
+    stage::{Barriers, Waiting, Working},
 };
 use crate::{
     checkpoint::{Advance, Held, Home, Intent, Stored},
@@ -85,21 +86,31 @@ impl Barriers {
             counter!(names::WORKER_DUPLICATES).increment(1);
         } else if waiting.wanted == Wanted::Ignore && waiting.marker.number == 0 {
             let (operation, ns) = (waiting.marker.operation(), waiting.marker.ns().to_string());
-            tracing::warn!(ns, "`{operation}` is not applied: worker.ddl says `ignore`");
+            tracing::warn!(
+                ns,
+                "`{operation}` is not applied: worker.ddl says `ignore`, or the documents are shaped by field rules"
+            );
             counter!(names::WORKER_DDL_IGNORED, "op" => operation).increment(1);
         }
         self.pass(waiting, own).await
     }
 
     async fn carry_out(
-        &self,
+        &mut self,
         waiting: &Waiting,
         deed: &Deed,
         intent: Intent,
         held: Held<'_>,
     ) -> Result<bool> {
         let marker = &waiting.marker;
-        if !self.collections.carry_out(deed, intent, &marker.barrier).await? {
+        let is_over = match deed {
+            Deed::Indexes(..) => match self.work(marker, deed, intent).await? {
+                true => true,
+                false => return Ok(false),
+            },
+            _ => self.collections.carry_out(deed, intent, &marker.barrier).await?,
+        };
+        if !is_over {
             return Ok(true);
         }
         self.marks(marker, deed).await?;
@@ -113,16 +124,36 @@ impl Barriers {
         Ok(true)
     }
 
+    /// Work that may take long goes on beside the other barriers; `true` once it is over.
+    async fn work(&mut self, marker: &Marker, deed: &Deed, intent: Intent) -> Result<bool> {
+        let Some(at) = self.works().iter().position(|work| work.barrier == marker.barrier) else {
+            let (collections, deed, barrier) =
+                (self.collections.clone(), deed.clone(), marker.barrier.clone());
+            let task = async move { collections.carry_out(&deed, intent, &barrier).await };
+            let task = AbortOnDropHandle::new(tokio::spawn(task));
+            self.works().push(Working { barrier: marker.barrier.clone(), task });
+            return Ok(false);
+        };
+        if !self.works()[at].task.is_finished() {
+            return Ok(false);
+        }
+        let ended = self.works().swap_remove(at).task.await;
+        ended.map_err(|error| Error::caused(Kind::Invariant, "work on indexes panicked", error))?
+    }
+
     /// What is known of single documents goes where they went.
     async fn marks(&self, marker: &Marker, deed: &Deed) -> Result<()> {
         let home = |ns, topic: &'_ Partition| {
             let partitions = marker.places.iter().filter(|place| place.topic == topic.topic).count();
             (ns, topic.topic.clone(), u16::try_from(partitions).unwrap_or(u16::MAX))
         };
+        if matches!(deed, Deed::Indexes(..)) {
+            return Ok(());
+        }
         let (Some(first), Some(last)) = (marker.places.first(), marker.places.last()) else { return Ok(()) };
         let (ns, to) = match (&marker.change, deed) {
             (Change::Rename { from, to, .. }, Deed::Rename { .. }) => (from, Some(to)),
-            (Change::Rename { from: ns, .. } | Change::Drop(ns), _) => (ns, None),
+            _ => (marker.ns(), None),
         };
         let from = home(ns, first);
         let from = Home { ns: from.0, topic: &from.1, partitions: from.2 };
@@ -186,7 +217,11 @@ impl Marker {
     /// The namespace that it is about, by the source's name.
     pub(super) const fn ns(&self) -> &Namespace {
         match &self.change {
-            Change::Drop(ns) | Change::Rename { from: ns, .. } => ns,
+            Change::Drop(ns)
+            | Change::Rename { from: ns, .. }
+            | Change::CreateIndexes(ns, _)
+            | Change::DropIndexes(ns, _)
+            | Change::ModifyIndex(ns, _) => ns,
         }
     }
 }

@@ -361,3 +361,87 @@ fn what_was_too_little_is_taken_again_with_more_or_when_there_is_no_more() {
         .unwrap();
     assert_eq!(intake.take(LIMIT)[0].records.len(), 10, "what was enough is taken as ever");
 }
+
+/// As [`record`], with the header of a barrier.
+fn barrier(offset: i64, sequence: u64) -> Record {
+    let sequence = format!("rs0/0/{sequence}");
+    let headers = [("barrier", Some(&b"1/2 t/2"[..])), ("seq", Some(sequence.as_bytes()))];
+    Record::new(offset, None, None, Some(&[b'x'; 100]), headers.into_iter())
+}
+
+fn holding(lanes: i32) -> (Intake, Vec<LaneId>) {
+    let (mut intake, _) = intake(0);
+    intake.hold_barriers();
+    let ids = (0..lanes).map(|number| intake.assign(start(number))).collect();
+    (intake, ids)
+}
+
+#[test]
+fn lane_gives_out_what_is_before_a_barrier_and_nothing_behind_it_until_it_may_pass() {
+    let (mut intake, ids) = holding(2);
+    push(&mut intake, ids[0], 0..2);
+    intake.push(ids[0], &mut vec![barrier(2, 3), record(3)]).unwrap();
+    push(&mut intake, ids[1], 0..3);
+    assert!(intake.at_barriers().is_empty(), "what is before it has not been done");
+    let taken = intake.take(LIMIT);
+    assert_eq!(offsets(&taken), [(0, vec![0, 1]), (1, vec![0, 1, 2])]);
+    assert!(intake.at_barriers().is_empty(), "it is not done");
+    for taken in &taken {
+        intake.settle(done(taken));
+    }
+    assert_eq!(intake.at_barriers(), [ids[0]]);
+    assert_eq!(intake.barrier(ids[0]).unwrap().record.offset, 2);
+    push(&mut intake, ids[1], 3..4);
+    assert_eq!(offsets(&intake.take(LIMIT)), [(1, vec![3])], "others go on");
+    intake.pass_barrier(ids[0], Known { offset: 3, ..Known::default() });
+    assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![3])]);
+    intake.pass_barrier(ids[0], Known { offset: 99, ..Known::default() });
+    assert_eq!(intake.uncommitted(ids[..1].iter().copied()), [(partition(0), 3)], "it was at none");
+}
+
+#[test]
+fn where_nobody_lets_lanes_pass_barriers_are_given_out() {
+    let (mut intake, ids) = intake(1);
+    intake.push(ids[0], &mut vec![barrier(0, 3), record(1)]).unwrap();
+    assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![0, 1])]);
+}
+
+#[test]
+fn full_lane_at_a_barrier_is_not_read_and_leaves_room_for_those_it_waits_for() {
+    let size = record(0).size();
+    let room = Room { of_lane: 100 * size, of_all: 4 * size, of_batches: 100 * size };
+    let mut intake = Intake::new(room);
+    intake.hold_barriers();
+    let ids: Vec<_> = (0..2).map(|number| intake.assign(start(number))).collect();
+    let mut records = vec![barrier(0, 3)];
+    records.extend((1..6).map(record));
+    intake.push(ids[0], &mut records).unwrap();
+    assert_eq!(intake.room(ids[0]), 0);
+    assert_eq!(intake.room(ids[1]), 1, "all is full, but it may be awaited");
+    push(&mut intake, ids[1], 0..1);
+    assert_eq!(intake.room(ids[1]), 0, "it has something to give");
+}
+
+#[test]
+fn ordered_lanes_stop_at_a_barrier_together() {
+    let (mut intake, _) = holding(0);
+    let ids: Vec<_> =
+        (0..2).map(|number| intake.assign(Start { is_ordered: true, ..start(number) })).collect();
+    let placed = |offset, sequence: u64| {
+        let sequence = format!("rs0/0/{sequence}");
+        Record::new(offset, None, None, None, [("seq", Some(sequence.as_bytes()))].into_iter())
+    };
+    intake.push(ids[0], &mut vec![placed(0, 1), barrier(1, 4), placed(2, 6)]).unwrap();
+    intake.push(ids[1], &mut vec![placed(0, 2), placed(1, 3), barrier(2, 5), placed(3, 7)]).unwrap();
+    let taken = intake.take(LIMIT);
+    assert_eq!(offsets(&taken), [(0, vec![0]), (1, vec![0, 1])]);
+    for taken in &taken {
+        intake.settle(done(taken));
+    }
+    assert!(intake.take(LIMIT).is_empty());
+    assert_eq!(intake.at_barriers(), ids);
+    for (id, offset) in ids.iter().zip([2, 3]) {
+        intake.pass_barrier(*id, Known { offset, ..Known::default() });
+    }
+    assert_eq!(offsets(&intake.take(LIMIT)), [(0, vec![2])], "nobody knows what comes before 7");
+}
