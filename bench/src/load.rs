@@ -106,12 +106,13 @@ impl Load {
         command::insert(&self.collection.coll, ids.map(|id| documents.draw(id)))
     }
 
-    fn updates(&self, ids: Vec<i64>, round: i64, rng: &mut SmallRng) -> RawDocumentBuf {
-        let update = |id| {
+    /// Each sets another number, for an update that changes nothing is no event.
+    fn updates(&self, ids: Vec<i64>, done: i64, rng: &mut SmallRng) -> RawDocumentBuf {
+        let update = |(id, round): (i64, i64)| {
             let set = rawdoc! {"status": "changed", "round": round, "age": rng.random_range(18..90_i32)};
             rawdoc! {"q": {"_id": id}, "u": {"$set": set}}
         };
-        command::update(&self.collection.coll, ids.into_iter().map(update))
+        command::update(&self.collection.coll, ids.into_iter().zip(done..).map(update))
     }
 
     fn deletes(&self, ids: std::ops::Range<i64>) -> RawDocumentBuf {

@@ -112,6 +112,7 @@ pub fn parse_time(text: &str) -> Option<(u32, u32)> {
 
 /// Some partitions, and what was read of them so far.
 pub struct Log {
+    settings: ClientConfig,
     consumer: BaseConsumer,
     next: BTreeMap<Partition, i64>,
     /// Every record, in the order of its partition.
@@ -122,8 +123,9 @@ impl Log {
     /// Nothing yet.
     #[must_use]
     pub fn open(brokers: &str) -> Self {
-        let consumer = client(brokers, "oplogue-e2e").create().expect("librdkafka takes these options");
-        Self { consumer, next: BTreeMap::new(), records: Vec::new() }
+        let settings = client(brokers, "oplogue-e2e");
+        let consumer = settings.create().expect("librdkafka takes these options");
+        Self { settings, consumer, next: BTreeMap::new(), records: Vec::new() }
     }
 
     /// Also reads these partitions of a topic from now on.
@@ -138,6 +140,15 @@ impl Log {
     /// # Errors
     /// When the brokers do not answer or a topic is not there (yet).
     pub fn read(&mut self) -> Result<(), String> {
+        let read = self.read_on();
+        if read.is_err() {
+            // After an outage a client may know no broker any more, for good (`common::kafka::OnDemand` says why).
+            self.consumer = self.settings.create().expect("librdkafka takes these options");
+        }
+        read
+    }
+
+    fn read_on(&mut self) -> Result<(), String> {
         let mut list = TopicPartitionList::new();
         for ((topic, number), offset) in &self.next {
             let added = list.add_partition_offset(topic, *number, Offset::Offset(*offset));

@@ -24,7 +24,8 @@ pub struct View {
     ledgers: Log,
     events: Log,
     dead_letters: Log,
-    group: BaseConsumer,
+    group: ClientConfig,
+    asks: Option<BaseConsumer>,
     writer: ClientConfig,
     pipeline: String,
 }
@@ -44,7 +45,8 @@ impl View {
             events: Log::open(brokers),
             dead_letters,
             writer: ClientConfig::new().set("bootstrap.servers", brokers).clone(),
-            group: group.create().expect("librdkafka takes these options"),
+            group,
+            asks: None,
             pipeline: pipeline.to_owned(),
         }
     }
@@ -199,14 +201,18 @@ impl View {
     }
 
     fn committed<'a>(
-        &self,
+        &mut self,
         partitions: impl Iterator<Item = &'a Partition>,
     ) -> Result<BTreeMap<Partition, i64>, String> {
         let mut list = TopicPartitionList::new();
         for (topic, number) in partitions {
             list.add_partition(topic, *number);
         }
-        let found = self.group.committed_offsets(list, REQUEST_WITHIN).map_err(|error| error.to_string())?;
+        let create = || self.group.create().expect("librdkafka takes these options");
+        let asks = self.asks.take().unwrap_or_else(create);
+        let found = asks.committed_offsets(list, REQUEST_WITHIN).map_err(|error| error.to_string())?;
+        // Only one that was answered is asked again.
+        self.asks = Some(asks);
         let known = found.elements().into_iter().filter_map(|element| match element.offset() {
             Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
             _ => None,

@@ -303,7 +303,7 @@ pub struct SchemaSettings {
     /// changes. No values are kept.
     pub observe: bool,
     /// Paths that are known of one namespace at most. What comes beyond them is not told of.
-    #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub paths: u32,
 }
 

@@ -40,7 +40,7 @@ class Workload:
 
 
 def _latency(rate: int) -> Workload:
-    about = f"write acknowledged to visible, {rate:,} writes per second"
+    about = f"from when a write is due to when it is visible, {rate:,} per second"
     return Workload(f"latency-{rate}", about, "latency", "small", "inserts", rate * 20, rate=rate)
 
 

@@ -45,6 +45,8 @@ class Case:
     p50_ms: Optional[float] = None
     p99_ms: Optional[float] = None
     p999_ms: Optional[float] = None
+    # By how much the source took a write later than it was due, at the most: it is within the other figures.
+    writer_late_ms: Optional[float] = None
     kafka_bytes_per_event: Optional[float] = None
     runs: List[float] = field(default_factory=list)
 
@@ -64,7 +66,7 @@ def case(workload: Workload, system: str, runs: List[Measured]) -> Case:
         cpu_s_per_million={} if is_live else {name: used / millions for name, used in cpu.items()},
         cpu_share={name: used / seconds for name, used in cpu.items()} if is_live else {},
         peak_rss_mb={name: max(one.used[name].peak_mb for one in taken) for name in taken[0].used},
-        **{name: _percentile(taken, name) for name in ("p50_ms", "p99_ms", "p999_ms")},
+        **{name: _percentile(taken, name) for name in ("p50_ms", "p99_ms", "p999_ms", "writer_late_ms")},
         kafka_bytes_per_event=median(kafka) / workload.events if kafka and not is_live else None,
         runs=[_figure(workload, one) for one in taken],
     )

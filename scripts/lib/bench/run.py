@@ -88,15 +88,17 @@ class Run:
         return self.world.clients[side][self.name][COLLECTION]
 
     def bring_to_life(self) -> None:
-        """Writes to the source until the target has it all: from then on changes flow."""
+        """Writes to the source until the target has the last of it: what came before a stream began never comes."""
         deadline, written = time.monotonic() + LIVE_SECONDS, 0
-        while not written or self.there() < written:
+        while not written or not self._has("target", -written):
             if time.monotonic() > deadline:
                 raise Failure(f"{self.name}: nothing flows within {LIVE_SECONDS:.0f} s")
-            if not self.there() or not written:
-                written += 1
-                self._collection("source").insert_one({"_id": -written})
-            time.sleep(0.5)
+            written += 1
+            self._collection("source").insert_one({"_id": -written})
+            time.sleep(1)
+
+    def _has(self, side: str, number: int) -> bool:
+        return self._collection(side).find_one({"_id": number}) is not None
 
     def latency(self) -> Dict[str, Any]:
         """Writes at the workload's rate and watches the target."""

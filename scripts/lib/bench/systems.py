@@ -81,15 +81,10 @@ class Oplogue:
         return taken
 
     def _is_done(self, run: Run, parts: "list[Part]") -> Callable[[], bool]:
-        metric = "oplogue_worker_records_total" if self.with_worker else "oplogue_producer_records_published_total"
-        last = parts[-1]
-
-        def is_done() -> bool:
-            if self.with_worker and run.workload.kind == "inserts":
-                return run.there() >= run.expected()
-            return (last.metric(metric) or 0) >= run.workload.events
-
-        return is_done
+        if self.with_worker:
+            return run.is_applied
+        producer, metric = parts[0], "oplogue_producer_records_published_total"
+        return lambda: (producer.metric(metric) or 0) >= run.workload.events
 
     @staticmethod
     def _configure(run: Run, start: str) -> None:

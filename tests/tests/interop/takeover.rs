@@ -34,6 +34,7 @@ async fn the_producer_goes_on_at_the_official_connectors_token() {
     pipeline.settings["worker"].as_object_mut().expect("a table").remove("topics");
     pipeline.settings["producer"]["start"] = json!({"token": token["_data"]});
     pipeline.start_producer().ready().await;
+    pipeline.producer().says(&["first start of this slice"]).await;
     change(&collection, 150).await;
     pipeline.restart_worker(0).ready().await;
     carried(&mut pipeline).await;

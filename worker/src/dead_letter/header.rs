@@ -1,4 +1,6 @@
-//! Names of the headers that a dead letter has beside its record's own.
+//! The headers that a dead letter has beside its record's own.
+
+use crate::consume::record::Record;
 
 /// Why, as a sentence.
 pub(super) const REASON: &str = "dead.reason";
@@ -16,3 +18,8 @@ pub(super) const TIME: &str = "dead.time";
 pub(super) const PIPELINE: &str = "dead.pipeline";
 /// Only on a record that is no letter: what an operator decided about some.
 pub(super) const VERDICT: &str = "dead.verdict";
+
+/// The last header of this name: what was added stands behind a record's own.
+pub(super) fn last<'r>(record: &'r Record, name: &str) -> Option<&'r [u8]> {
+    record.headers().filter(|(found, _)| *found == name).last()?.1
+}

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     drift::{self, Drift},
     observe::{Observed, Sight},
-    record::Contribution,
+    record::Told,
     topic::Topic,
 };
 use crate::consume::intake::Partition;
@@ -181,9 +181,6 @@ impl Inner {
         }
     }
 }
-
-/// What was counted, by namespace and partition.
-pub(super) type Told = Vec<(Namespace, Partition, Contribution)>;
 
 impl Seen {
     fn number(&mut self, ns: &Namespace, limit: usize) -> usize {

@@ -37,6 +37,9 @@ pub struct Contribution {
     pub paths: BTreeMap<String, Tally>,
 }
 
+/// What was counted, by namespace and partition.
+pub(super) type Told = Vec<(Namespace, Partition, Contribution)>;
+
 #[derive(Serialize, Deserialize)]
 struct Value {
     documents: u64,

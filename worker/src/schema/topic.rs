@@ -6,17 +6,14 @@ use common::{
     config::types::Kafka,
     error::Result,
     kafka::{
-        admin::Wanted,
+        admin::{Admin, Wanted},
         ledger::{self, Entries},
         send::{Outgoing, send},
     },
     namespace::Namespace,
 };
 
-use super::{
-    observer::Told,
-    record::{self, Contribution},
-};
+use super::record::{self, Contribution, Told};
 
 /// The topic's only partition.
 const PARTITION: i32 = 0;
@@ -111,5 +108,8 @@ pub(super) fn sums(entries: &Entries) -> Result<BTreeMap<Namespace, Contribution
 
 /// Everything that the topic holds; nothing where there is no such topic yet.
 pub(super) fn read(kafka: &Kafka, name: &str) -> Result<BTreeMap<Namespace, Contribution>> {
-    sums(&ledger::read(kafka, name, PARTITION, READ_WITHIN)?)
+    match Admin::new(kafka, "oplogue-worker-schemas").partitions(name)? {
+        Some(_) => sums(&ledger::read(kafka, name, PARTITION, READ_WITHIN)?),
+        None => Ok(BTreeMap::new()),
+    }
 }

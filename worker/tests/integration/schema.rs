@@ -100,6 +100,10 @@ async fn five_fields_and_a_sixth_that_joins_are_two_versions() {
 async fn the_next_worker_goes_on_from_what_the_last_one_told() {
     let pipe = Pipe::new("schemas").await;
     let things = pipe.events("things", 2).await;
+    let (status, said) = run(&pipe, "show");
+    assert!(status == Some(0) && said.starts_with("NAMESPACE"), "before any worker there is nothing: {said}");
+    let (status, said) = run(&pipe, &format!("history {}", things.ns));
+    assert!(status == Some(2) && said.contains("nothing was observed"), "{said}");
     for round in 0..3 {
         let worker = pipe.worker("");
         pipe.publish(&things, (0..10).map(|id| insert(doc! {"_id": round * 10 + id, "n": 1}))).await;

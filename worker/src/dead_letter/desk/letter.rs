@@ -66,7 +66,7 @@ impl Letter {
         mut word: impl FnMut(&str) -> Arc<str>,
     ) -> Option<Self> {
         // What was added stands last: a record may have been a dead letter before.
-        let text = |name| last(record, name).and_then(|value| std::str::from_utf8(value).ok());
+        let text = |name| header::last(record, name).and_then(|value| std::str::from_utf8(value).ok());
         let number = |name| text(name).and_then(|text| text.parse::<i64>().ok());
         let place = (
             word(text(header::TOPIC)?),
@@ -111,11 +111,6 @@ impl Letter {
             _ => text(key).map(|key| key.get().to_owned()),
         }
     }
-}
-
-/// The last header of this name.
-pub(super) fn last<'r>(record: &'r Record, name: &str) -> Option<&'r [u8]> {
-    record.headers().filter(|(found, _)| *found == name).last()?.1
 }
 
 /// A record's key in the form that requests have. A key without an exact text is the document itself.

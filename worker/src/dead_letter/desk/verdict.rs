@@ -21,7 +21,7 @@ use common::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{super::header, Desk, letter::last};
+use super::{super::header, Desk};
 use crate::consume::record::Record;
 
 /// Letters of one record: it stays far below what any topic takes.
@@ -70,7 +70,7 @@ impl Verdict {
 
     /// Reads a record of the dead-letter topic; `None` for one that is no verdict.
     pub(super) fn read(record: &Record) -> Option<(Self, Vec<LetterId>)> {
-        let text = |name| last(record, name).and_then(|value| std::str::from_utf8(value).ok());
+        let text = |name| header::last(record, name).and_then(|value| std::str::from_utf8(value).ok());
         let decision = match text(header::VERDICT)? {
             "replayed" => Decision::Replayed,
             "discarded" => Decision::Discarded,
