@@ -9,7 +9,7 @@
 
 use bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 
-use super::{Origin, document::integer};
+use super::{Origin, number::integer};
 
 /// The field.
 pub(super) const AT: &str = "at";

@@ -7,7 +7,7 @@ use common::{
     headers::Sequence,
 };
 
-use super::{Anchor, Marks, at, stored::Stored};
+use super::{Anchor, Marks, at, number::integer, stored::Stored};
 use crate::{consume::intake::Partition, sequence::Delivered};
 
 /// The field that says that the topic is applied in the source's order, and because of which collection of the target.
@@ -112,17 +112,6 @@ pub(super) fn parse(document: &Document) -> Result<(Partition, Stored)> {
     read().ok_or_else(|| {
         Error::new(Kind::Invariant, "a partition's document in the target's database `oplogue` is damaged")
     })
-}
-
-/// An integer of either size: people edit with shells that write doubles.
-#[allow(clippy::cast_possible_truncation)]
-pub(super) fn integer(value: Option<&Bson>) -> Option<i64> {
-    match value? {
-        Bson::Int32(number) => Some(i64::from(*number)),
-        Bson::Int64(number) => Some(*number),
-        Bson::Double(number) if number.fract() == 0.0 => Some(*number as i64),
-        _ => None,
-    }
 }
 
 pub(super) fn raw(document: &Document) -> Result<RawDocumentBuf> {

@@ -20,6 +20,7 @@ mod at;
 mod document;
 mod held;
 mod marks;
+mod number;
 mod renamed;
 mod store;
 mod stored;

@@ -18,8 +18,9 @@ use common::{
 use tokio::time::timeout;
 
 use super::{
-    document::{ORDERED, id, integer, parse, raw},
+    document::{ORDERED, id, parse, raw},
     marks::{self, Mark, Repair},
+    number::integer,
     stored::Stored,
 };
 use crate::{

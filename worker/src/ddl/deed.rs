@@ -22,7 +22,7 @@ use futures_util::TryStreamExt as _;
 use mongodb::{Client, error::Error as DriverError, results::CollectionType};
 use tokio::time::timeout;
 
-use super::indexes::Work;
+use super::work::Work;
 use crate::checkpoint::{Intent, Origin, Uuid};
 
 /// From this version on a command can say which collection it means.

@@ -26,6 +26,7 @@ mod marker;
 mod policy;
 mod stage;
 mod step;
+mod work;
 
 pub(crate) use policy::Policy;
 pub(crate) use stage::Barriers;

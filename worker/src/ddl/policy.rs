@@ -14,8 +14,8 @@ use common::{
 
 use super::{
     deed::Deed,
-    indexes::Work,
     marker::{Change, Marker},
+    work::Work,
 };
 use crate::targets;
 
