@@ -250,12 +250,17 @@ fn config_argument() -> Arg {
         .help("Configuration file: .toml, .yaml or .json [default: ./oplogue.toml if it is there]")
 }
 
+/// An option without a value.
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
 fn check_command(role: Role) -> Command {
     let reached = match role {
         Role::Producer => "Also reach the source and Kafka",
         Role::Worker => "Also reach Kafka and the target",
     };
-    let connect = Arg::new("connect").long("connect").action(ArgAction::SetTrue).help(reached);
+    let connect = flag("connect", reached);
     let about = "Validate the configuration, show what was understood with secrets masked, and exit";
     Command::new("check").about(about).arg(connect)
 }
@@ -268,17 +273,14 @@ fn seek_command() -> Command {
         .value_parser(value_parser!(i32).range(0..))
         .requires("topic")
         .help("The partition; all of the topic when it is left out");
-    let all = Arg::new("all").long("all").action(ArgAction::SetTrue).help("Every partition of the pipeline");
+    let all = flag("all", "Every partition of the pipeline");
     let offset = Arg::new("offset")
         .long("offset")
         .value_name("NUMBER")
         .value_parser(value_parser!(i64).range(0..))
         .requires("partition")
         .help("The offset of the record that is applied next");
-    let beginning = Arg::new("beginning")
-        .long("beginning")
-        .action(ArgAction::SetTrue)
-        .help("From the first record that the topic still holds");
+    let beginning = flag("beginning", "From the first record that the topic still holds");
     let about = "Set from where changes are applied next, while no worker runs; what is applied again overwrites what \
                  came later, until that is applied again too";
     Command::new("seek")
@@ -306,12 +308,10 @@ fn snapshot_command() -> Command {
         .value_name("JSON")
         .conflicts_with("key")
         .help("Only documents that this query finds, as in {\"age\": {\"$gte\": 18}}");
-    let reconcile = Arg::new("reconcile")
-        .long("reconcile")
-        .action(ArgAction::SetTrue)
-        .conflicts_with_all(["key", "filter"])
-        .help("Also delete at the target every document that the source does not have");
-    let detach = Arg::new("detach").long("detach").action(ArgAction::SetTrue).help("Do not wait for the end");
+    let reconcile =
+        flag("reconcile", "Also delete at the target every document that the source does not have")
+            .conflicts_with_all(["key", "filter"]);
+    let detach = flag("detach", "Do not wait for the end");
     let about = "Have the running producer copy a collection, or some of its documents, again";
     Command::new("snapshot").about(about).args([namespace, slice, key, filter, reconcile, detach])
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bson::{Document, doc};
 use e2e::{Collection, DEADLINE, Pipeline, Stack, eventually, gate::Gate, process::Process, waiting::ensure};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
 /// `producer.memory_mib` and `worker.memory_mib` where nobody says otherwise.
 const BOUND_MIB: u64 = 256;
@@ -70,17 +70,23 @@ async fn steady_peak(process: &Process) -> u64 {
     last.0
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_whose_target_stands_still_keeps_to_its_memory() {
-    let mut pipeline = Pipeline::new("memory_worker").await;
-    pipeline.settings["kafka"]["partitions"] = json!(64);
+/// A pipeline of one worker that has caught up, and what its target stands still by.
+async fn freezable(test: &str, partitions: u16) -> (Pipeline, watch::Sender<bool>, JoinSet<()>) {
+    let mut pipeline = Pipeline::new(test).await;
+    pipeline.settings["kafka"]["partitions"] = json!(partitions);
     let (freeze, is_frozen) = watch::channel(false);
     let gate = Gate::closed();
     let uri = format!("mongodb://{}/?directConnection=true", gate.address());
-    let _target = gate.open_until_frozen(Stack::shared().address("target"), is_frozen);
+    let target = gate.open_until_frozen(Stack::shared().address("target"), is_frozen);
     pipeline.settings["target"]["uri"] = json!(uri);
     pipeline.start(1).await;
     pipeline.applied().await;
+    (pipeline, freeze, target)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_target_stands_still_keeps_to_its_memory() {
+    let (mut pipeline, freeze, _target) = freezable("memory_worker", 64).await;
 
     freeze.send_replace(true);
     write_backlog(&pipeline).await;
@@ -115,15 +121,7 @@ async fn a_producer_that_copies_beside_live_writes_keeps_to_its_memory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_documents_fit_into_both() {
-    let mut pipeline = Pipeline::new("memory_largest").await;
-    pipeline.settings["kafka"]["partitions"] = json!(8);
-    let (freeze, is_frozen) = watch::channel(false);
-    let gate = Gate::closed();
-    let uri = format!("mongodb://{}/?directConnection=true", gate.address());
-    let _target = gate.open_until_frozen(Stack::shared().address("target"), is_frozen);
-    pipeline.settings["target"]["uri"] = json!(uri);
-    pipeline.start(1).await;
-    pipeline.applied().await;
+    let (mut pipeline, freeze, _target) = freezable("memory_largest", 8).await;
 
     freeze.send_replace(true);
     let collection = pipeline.collection("largest");

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod batch;
 pub mod checkpoint;
+mod columns;
 pub mod consume;
 pub mod control;
 mod ddl;

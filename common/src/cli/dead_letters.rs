@@ -10,8 +10,9 @@ use std::{
 };
 
 use bson::DateTime;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 
+use super::flag;
 use crate::namespace::Namespace;
 
 /// What is to be done with dead letters.
@@ -214,10 +215,6 @@ fn filters() -> [Arg; 4] {
         time("since").help("Only letters refused since then: 90s, 30m, 2h, 7d ago, or 2026-01-31T08:00:00Z"),
         time("until").help("Only letters refused before then"),
     ]
-}
-
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
 /// A time, or how long ago it was, as milliseconds since 1970.

@@ -1,7 +1,8 @@
 //! `worker schema`: which namespace's schema is shown, and how.
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
+use super::flag;
 use crate::namespace::Namespace;
 
 /// What of the observed schemas is to be shown.
@@ -49,7 +50,7 @@ pub enum SchemaForm {
 
 /// The command.
 pub(super) fn command() -> Command {
-    let json = || Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON document a line");
+    let json = || flag("json", "One JSON document a line");
     let show = Command::new("show")
         .about("Show a namespace's schema, or which namespaces there are")
         .arg(namespace().required(false))
@@ -61,11 +62,8 @@ pub(super) fn command() -> Command {
         )
         .arg(json().conflicts_with("json-schema"))
         .arg(
-            Arg::new("json-schema")
-                .long("json-schema")
-                .action(ArgAction::SetTrue)
-                .requires("namespace")
-                .help("As a JSON Schema with BSON types, as $jsonSchema takes it"),
+            flag("json-schema", "As a JSON Schema with BSON types, as $jsonSchema takes it")
+                .requires("namespace"),
         );
     let history =
         Command::new("history").about("Show what changed in each version").arg(namespace()).arg(json());

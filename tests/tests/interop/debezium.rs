@@ -1,9 +1,9 @@
 //! Debezium's source connector → the worker: with whole documents, and with deltas.
 
 use bson::{Bson, Document, doc};
-use e2e::{Collection, connect::Connect};
+use e2e::Collection;
 
-use super::foreign::{carried, close, collection, filled, reading, topic};
+use super::foreign::side_by_side;
 use crate::types::values;
 
 /// The files, and the prefix of their topics.
@@ -12,32 +12,7 @@ const MODES: [(&str, &str); 2] =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_debezium_writes_is_read_as_whole_documents_and_as_deltas() {
-    let connect = Connect::turn().await;
-    let collection = collection(&connect).await;
-    let before = before();
-    collection.insert(before.clone()).await;
-    let (mut connectors, mut pipelines) = (Vec::new(), Vec::new());
-    for (name, prefix) in MODES {
-        connectors.push(connect.start(name).await);
-        filled(&connect, &topic(prefix, &collection), before.len()).await;
-        let mut pipeline = reading(prefix, &collection).await;
-        pipeline.start_worker().ready().await;
-        pipelines.push(pipeline);
-    }
-    for pipeline in &mut pipelines {
-        carried(pipeline).await;
-    }
-    change(&collection).await;
-    for pipeline in &mut pipelines {
-        carried(pipeline).await;
-    }
-    for connector in connectors {
-        connector.runs().await.expect("it runs to the end");
-        connector.forget().await;
-    }
-    for pipeline in pipelines {
-        close(pipeline).await;
-    }
+    side_by_side(&MODES, before(), change).await;
 }
 
 /// What Debezium's texts tell apart: it words the deprecated DBPointer as a document with `$ref` and `$id`.

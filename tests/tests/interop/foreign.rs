@@ -23,6 +23,40 @@ pub(super) async fn collection(connect: &Connect) -> Collection {
     Collection(connect.stack.client("source").await.database(DATABASE).collection::<Document>(&name))
 }
 
+/// Has each of these connectors copy what there is and stream what `change` makes, into a pipeline of its own, all side by side. By the names of
+/// their files and the prefixes of their topics.
+pub(super) async fn side_by_side(
+    connectors: &[(&str, &str)],
+    before: Vec<Document>,
+    change: impl AsyncFnOnce(&Collection),
+) {
+    let connect = Connect::turn().await;
+    let collection = collection(&connect).await;
+    collection.insert(before.clone()).await;
+    let (mut running, mut pipelines) = (Vec::new(), Vec::new());
+    for (name, prefix) in connectors {
+        running.push(connect.start(name).await);
+        filled(&connect, &topic(prefix, &collection), before.len()).await;
+        let mut pipeline = reading(prefix, &collection).await;
+        pipeline.start_worker().ready().await;
+        pipelines.push(pipeline);
+    }
+    for pipeline in &mut pipelines {
+        carried(pipeline).await;
+    }
+    change(&collection).await;
+    for pipeline in &mut pipelines {
+        carried(pipeline).await;
+    }
+    for connector in running {
+        connector.runs().await.expect("it runs to the end");
+        connector.forget().await;
+    }
+    for pipeline in pipelines {
+        close(pipeline).await;
+    }
+}
+
 /// A pipeline whose worker reads `prefix.test.<collection>` and writes to the database of the pipeline's name.
 pub(super) async fn reading(prefix: &str, collection: &Collection) -> Pipeline {
     let mut pipeline = Pipeline::new(&format!("from_{}", prefix.replace('-', "_"))).await;

@@ -1,9 +1,9 @@
 //! The official source connector → the worker, in each of the connector's outputs, side by side.
 
 use bson::{Bson, Document, doc};
-use e2e::{Collection, connect::Connect};
+use e2e::Collection;
 
-use super::foreign::{carried, close, collection, filled, reading, topic};
+use super::foreign::side_by_side;
 use crate::types::values;
 
 /// The files, and the prefix of their topics.
@@ -15,32 +15,7 @@ const OUTPUTS: [(&str, &str); 3] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_official_source_writes_is_read_in_every_output() {
-    let connect = Connect::turn().await;
-    let collection = collection(&connect).await;
-    let before = before();
-    collection.insert(before.clone()).await;
-    let (mut connectors, mut pipelines) = (Vec::new(), Vec::new());
-    for (name, prefix) in OUTPUTS {
-        connectors.push(connect.start(name).await);
-        filled(&connect, &topic(prefix, &collection), before.len()).await;
-        let mut pipeline = reading(prefix, &collection).await;
-        pipeline.start_worker().ready().await;
-        pipelines.push(pipeline);
-    }
-    for pipeline in &mut pipelines {
-        carried(pipeline).await;
-    }
-    change(&collection).await;
-    for pipeline in &mut pipelines {
-        carried(pipeline).await;
-    }
-    for connector in connectors {
-        connector.runs().await.expect("it runs to the end");
-        connector.forget().await;
-    }
-    for pipeline in pipelines {
-        close(pipeline).await;
-    }
+    side_by_side(&OUTPUTS, before(), change).await;
 }
 
 /// Every type, and `_id`s of some.

@@ -35,6 +35,7 @@ pub use marks::{Change, Mark, Marks, Origin, Repair};
 pub(crate) use marks::{cleared, key_document, set};
 pub(crate) use renamed::Home;
 pub use store::Store;
+pub(crate) use store::topics;
 pub use stored::Stored;
 
 use crate::sequence::Delivered;

@@ -261,7 +261,8 @@ impl<T: Target> Store<T> {
     }
 }
 
-fn topics<'p>(partitions: impl Iterator<Item = &'p Partition>) -> Vec<&'p str> {
+/// The topics of these partitions, each once.
+pub(crate) fn topics<'p>(partitions: impl Iterator<Item = &'p Partition>) -> Vec<&'p str> {
     let mut topics: Vec<_> = partitions.map(|partition| &*partition.topic).collect();
     topics.sort_unstable();
     topics.dedup();

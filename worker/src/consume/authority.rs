@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::intake::Partition;
 use crate::{
-    checkpoint::{Store, Stored},
+    checkpoint::{Store, Stored, topics},
     control::Control,
     sink::Deployment,
 };
@@ -30,10 +30,7 @@ impl Authority {
         &self,
         partitions: impl Iterator<Item = &'p Partition>,
     ) -> Result<BTreeMap<Partition, Stored>> {
-        let mut topics: Vec<_> = partitions.map(|partition| &*partition.topic).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        self.runtime.block_on(self.store.read(&topics))
+        self.runtime.block_on(self.store.read(&topics(partitions)))
     }
 
     /// Which of these partitions' topics are to be applied in the source's order. One whose unique index is gone no longer is.

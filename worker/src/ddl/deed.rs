@@ -10,7 +10,7 @@
 //! would ignore it and drop. There what goes is renamed to a name of the barrier's own, a *tombstone*: a second attempt finds that name taken (48).
 //! The tombstone is dropped when every partition is behind the barrier.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
 use common::{
@@ -168,10 +168,8 @@ impl Collections {
 
     async fn send(&self, db: &str, mut command: Document, ns: &Namespace) -> Result<()> {
         command.insert("writeConcern", doc! {"w": "majority"});
-        let sent = timeout(PATIENCE, self.client.database(db).run_command(command)).await;
-        match sent
-            .map_err(|_| Error::new(Kind::Transient, format!("no answer about {ns} in {PATIENCE:?}")))?
-        {
+        let database = self.client.database(db);
+        match answered(ns, PATIENCE, database.run_command(command).into_future()).await? {
             // Done by an earlier attempt, which the next look shows.
             Err(error) if matches!(mongo::code(&error), Some(NOT_FOUND | EXISTS | ANOTHER)) => {
                 tracing::debug!(%ns, code = mongo::code(&error), "not as it was a moment ago");
@@ -189,10 +187,7 @@ impl Collections {
             let cursor = database.list_collections().filter(doc! {"name": &ns.coll}).await?;
             cursor.try_collect::<Vec<_>>().await
         };
-        let listed = timeout(PATIENCE, listed).await;
-        let listed = listed
-            .map_err(|_| Error::new(Kind::Transient, format!("no answer about {ns} in {PATIENCE:?}")))?;
-        match listed.map_err(|error| failed(ns, &error))?.pop() {
+        match answered(ns, PATIENCE, listed).await?.map_err(|error| failed(ns, &error))?.pop() {
             Some(found) if found.collection_type == CollectionType::Collection => {
                 Ok(found.info.uuid.and_then(|uuid| Uuid::try_from(uuid.bytes.as_slice()).ok()))
             }
@@ -205,6 +200,16 @@ impl Collections {
         let found = collection.find_one(doc! {}).projection(doc! {"_id": 1}).await;
         Ok(found.map_err(|error| failed(ns, &error))?.is_none())
     }
+}
+
+/// What came of asking, if anything came in time.
+pub(super) async fn answered<T>(
+    what: impl Display,
+    within: Duration,
+    asked: impl Future<Output = T>,
+) -> Result<T> {
+    let answer = timeout(within, asked).await;
+    answer.map_err(|_| Error::new(Kind::Transient, format!("no answer about {what} in {within:?}")))
 }
 
 fn tombstone(db: &str, barrier: &Origin) -> Namespace {

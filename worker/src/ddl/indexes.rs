@@ -10,10 +10,9 @@ use common::{
     mongo::{self, Reason},
     namespace::Namespace,
 };
-use tokio::time::timeout;
 
 use super::{
-    deed::{Collections, binary},
+    deed::{Collections, answered, binary},
     work::Work,
 };
 use crate::checkpoint::Uuid;
@@ -41,10 +40,10 @@ impl Collections {
                 uuid.filter(|_| self.takes_uuid).map(|uuid| ("collectionUUID".to_owned(), binary(uuid))),
             );
             command.insert("writeConcern", doc! {"w": "majority"});
-            let sent = timeout(PATIENCE, self.client.database(&ns.db).run_command(command)).await;
-            let silent =
-                || Error::new(Kind::Transient, format!("no answer about an index of {ns} in {PATIENCE:?}"));
-            let Err(error) = sent.map_err(|_| silent())? else { continue };
+            let database = self.client.database(&ns.db);
+            let what = format!("an index of {ns}");
+            let sent = answered(what, PATIENCE, database.run_command(command).into_future()).await?;
+            let Err(error) = sent else { continue };
             judged(ns, one, &error)?;
         }
         Ok(())

@@ -19,7 +19,7 @@ use super::{
     policy::{Policy, Wanted},
 };
 use crate::{
-    checkpoint::{Known, Origin, Store},
+    checkpoint::{Known, Origin, Store, topics},
     consume::{
         Shared,
         intake::{AtBarrier, LaneId, Partition},
@@ -127,10 +127,7 @@ impl Barriers {
             return Ok(false);
         }
         let places = self.waiting.values().flat_map(|waiting| &waiting.marker.places);
-        let mut topics: Vec<_> = places.map(|place| &*place.topic).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        let stored = self.store.positions(&topics).await?;
+        let stored = self.store.positions(&topics(places)).await?;
         let mut moved = false;
         for waiting in self.waiting.values().cloned().collect::<Vec<_>>() {
             let stepped = self.step(&waiting, &stored).await;

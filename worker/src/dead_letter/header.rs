@@ -19,7 +19,8 @@ pub(super) const PIPELINE: &str = "dead.pipeline";
 /// Only on a record that is no letter: what an operator decided about some.
 pub(super) const VERDICT: &str = "dead.verdict";
 
-/// The last header of this name: what was added stands behind a record's own.
-pub(super) fn last<'r>(record: &'r Record, name: &str) -> Option<&'r [u8]> {
-    record.headers().filter(|(found, _)| *found == name).last()?.1
+/// Text of the last header of this name: what was added stands last, for a record may have been a dead letter before.
+pub(super) fn text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
+    let value = record.headers().filter(|(found, _)| *found == name).last()?.1?;
+    std::str::from_utf8(value).ok()
 }

@@ -69,14 +69,11 @@ impl Observer {
         Self { inner: None }
     }
 
-    /// Reads what is known; sees nothing where the configuration says so. Blocks.
+    /// Reads what is known. Blocks.
     ///
     /// # Errors
     /// Transient when the brokers do not answer.
     pub fn open(config: &Config, topics: &Topics) -> Result<Self> {
-        if !config.worker.schema.observe {
-            return Ok(Self::blind());
-        }
         let mut topic = Topic::new(config.kafka.clone(), topics.schemas());
         topic.refresh()?;
         let (limit, mut seen) = (config.worker.schema.paths as usize, Seen::default());

@@ -19,6 +19,7 @@ use super::{
     topic,
     version::{Change, Shape, Version, difference, shape, versions},
 };
+use crate::columns::columns;
 
 type Schemas = BTreeMap<Namespace, Contribution>;
 
@@ -41,7 +42,7 @@ fn lines(schemas: &Schemas, order: &SchemaOrder) -> Result<Vec<String>> {
             let schema = of(schemas, ns)?;
             let versions = versions(schema);
             let version = pick(&versions, version.unwrap_or(versions.len()))?;
-            Ok(show(ns, schema, version, *form))
+            Ok(show(ns, schema, (version, versions.len()), *form))
         }
         SchemaOrder::History { ns, is_json } => {
             let versions = versions(of(schemas, ns)?);
@@ -103,7 +104,12 @@ fn namespaces(schemas: &Schemas, form: SchemaForm) -> Vec<String> {
     columns(headings, facts.map(cells).collect())
 }
 
-fn show(ns: &Namespace, schema: &Contribution, version: &Version, form: SchemaForm) -> Vec<String> {
+fn show(
+    ns: &Namespace,
+    schema: &Contribution,
+    (version, newest): (&Version, usize),
+    form: SchemaForm,
+) -> Vec<String> {
     let shape = shape(schema, version.at);
     match form {
         SchemaForm::JsonSchema => {
@@ -113,9 +119,8 @@ fn show(ns: &Namespace, schema: &Contribution, version: &Version, form: SchemaFo
         SchemaForm::Table => {
             let Contribution { documents, updates, is_full, .. } = schema;
             let mut lines = vec![format!(
-                "{ns}: version {} of {}, {documents} documents and {updates} updates seen",
-                version.number,
-                versions(schema).len()
+                "{ns}: version {} of {newest}, {documents} documents and {updates} updates seen",
+                version.number
             )];
             if *is_full {
                 lines.push(
@@ -192,17 +197,6 @@ fn change_json(change: &Change) -> Value {
 fn time(at: ClusterTime) -> String {
     let moment = DateTime::from_millis(i64::from(at.seconds()) * 1000);
     moment.try_to_rfc3339_string().unwrap_or_else(|_| at.to_string())
-}
-
-fn columns<const N: usize>(headings: [&str; N], cells: Vec<[String; N]>) -> Vec<String> {
-    let lines: Vec<_> = std::iter::once(headings.map(str::to_owned)).chain(cells).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths = std::array::from_fn::<_, N, _>(width);
-    let line = |cells: &[String; N]| {
-        let padded: Vec<_> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        padded.join("  ").trim_end().to_owned()
-    };
-    lines.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::support::{Events, Pipe, event::*};
 
-/// A pipeline whose worker has refused users 15 (validator, with a delta that followed it) and a record that is no event.
-async fn refused(test: &str) -> (Pipe, Events) {
+/// A pipeline whose target refuses users of 30 years and more.
+async fn validated(test: &str) -> (Pipe, Events) {
     let pipe = Pipe::new(test).await;
     let users = pipe.events("users", 1).await;
     pipe.target
@@ -14,6 +14,12 @@ async fn refused(test: &str) -> (Pipe, Events) {
         .validator(doc! {"age": {"$not": {"$gte": 30}}})
         .await
         .unwrap();
+    (pipe, users)
+}
+
+/// A pipeline whose worker has refused users 15 (validator, with a delta that followed it) and a record that is no event.
+async fn refused(test: &str) -> (Pipe, Events) {
+    let (pipe, users) = validated(test).await;
     let worker = pipe.worker("");
     // One after the other: a batch writes its letters kind by kind.
     pipe.publish(&users, [insert(user(1)), insert(user(15))]).await;
@@ -127,13 +133,7 @@ async fn what_cannot_be_replayed_says_so_and_stays_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_in_parts_is_one_letter() {
-    let pipe = Pipe::new("pieces").await;
-    let users = pipe.events("users", 1).await;
-    pipe.target
-        .create_collection(&users.ns.coll)
-        .validator(doc! {"age": {"$not": {"$gte": 30}}})
-        .await
-        .unwrap();
+    let (pipe, users) = validated("pieces").await;
     let worker = pipe.worker("");
     pipe.publish_in_parts(&users, insert(user(15)), 3).await;
     pipe.sync(&users).await;

@@ -65,8 +65,7 @@ impl Letter {
         record: &Record,
         mut word: impl FnMut(&str) -> Arc<str>,
     ) -> Option<Self> {
-        // What was added stands last: a record may have been a dead letter before.
-        let text = |name| header::last(record, name).and_then(|value| std::str::from_utf8(value).ok());
+        let text = |name| header::text(record, name);
         let number = |name| text(name).and_then(|text| text.parse::<i64>().ok());
         let place = (
             word(text(header::TOPIC)?),

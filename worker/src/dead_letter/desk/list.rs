@@ -8,6 +8,7 @@ use common::{cli::ListOrder, error::Result};
 use serde_json::{Map, Value, json};
 
 use super::{Desk, letter::Letter, letters, say, select::is_wanted};
+use crate::columns::columns;
 
 const HEADINGS: [&str; 7] = ["ID", "REFUSED", "NAMESPACE", "OPERATION", "REASON", "STATE", "KEY"];
 /// Characters of a key in the list; `show` has all of it.
@@ -60,16 +61,7 @@ fn table(letters: &[&Letter]) -> Vec<String> {
         let (kind, id) = (letter.kind.to_string(), letter.id().to_string());
         [id, time(letter.time), ns, text(&letter.operation), kind, state(letter), key(letter)]
     };
-    let lines: Vec<_> =
-        std::iter::once(HEADINGS.map(str::to_owned)).chain(letters.iter().map(cells)).collect();
-    let widths = std::array::from_fn::<_, { HEADINGS.len() }, _>(|column| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
-    });
-    let line = |cells: &[String; HEADINGS.len()]| {
-        let padded: Vec<_> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        padded.join("  ").trim_end().to_owned()
-    };
-    lines.iter().map(line).collect()
+    columns(HEADINGS, letters.iter().map(cells).collect())
 }
 
 fn key(letter: &Letter) -> String {

@@ -9,10 +9,7 @@
 //! Pure but for the sending. A verdict is about the letters as they stand there when it is written: a record that is refused again later
 //! is a letter again.
 
-use std::{
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fmt;
 
 use common::{
     cli::LetterId,
@@ -21,7 +18,10 @@ use common::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{super::header, Desk};
+use super::{
+    super::{header, now},
+    Desk,
+};
 use crate::consume::record::Record;
 
 /// Letters of one record: it stays far below what any topic takes.
@@ -64,13 +64,12 @@ impl fmt::Display for Decision {
 impl Verdict {
     /// One that is given now.
     pub(super) fn now(decision: Decision, note: Option<&str>) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
-        Self { decision, time: i64::try_from(now).unwrap_or(i64::MAX), note: note.map(str::to_owned) }
+        Self { decision, time: now(), note: note.map(str::to_owned) }
     }
 
     /// Reads a record of the dead-letter topic; `None` for one that is no verdict.
     pub(super) fn read(record: &Record) -> Option<(Self, Vec<LetterId>)> {
-        let text = |name| header::last(record, name).and_then(|value| std::str::from_utf8(value).ok());
+        let text = |name| header::text(record, name);
         let decision = match text(header::VERDICT)? {
             "replayed" => Decision::Replayed,
             "discarded" => Decision::Discarded,
