@@ -148,13 +148,19 @@ impl Connector<'_> {
         .await;
     }
 
-    /// Its position, as Connect shows it.
+    /// Its resume token, once it has committed one that is not the copy's.
     ///
     /// # Panics
-    /// When Connect does not answer.
-    pub async fn position(&self) -> Value {
-        let offsets = self.ask(Method::GET, "/offsets", None).await.expect("Connect answers");
-        offsets["offsets"][0]["offset"].clone()
+    /// When it does not do so in time.
+    pub async fn token(&self) -> Value {
+        eventually(format!("{} has committed a token after its copy", self.name), DEADLINE, async || {
+            let offsets = self.ask(Method::GET, "/offsets", None).await?;
+            let position = &offsets["offsets"][0]["offset"];
+            ensure(position.get("copy").is_none(), || format!("still copying: {position}"))?;
+            let token = position["_id"].as_str().ok_or_else(|| format!("no token: {offsets}"))?;
+            serde_json::from_str(token).map_err(|error| format!("{error}: {token}"))
+        })
+        .await
     }
 
     /// Ends it and what Connect knows of it.

@@ -1,6 +1,6 @@
 //! The worker: consumes change events, shapes each document, and applies it to the target.
 //!
-//! This is the map. Pure: [`shape`], [`plan`], [`decode`], [`sequence`], [`path`]. The rest are shells; [`pipeline`] is the only
+//! This is the map. Pure: [`plan`], [`decode`], [`sequence`], and the crate [`shape`]. The rest are shells; [`pipeline`] is the only
 //! one that knows them all.
 
 pub mod apply;
@@ -14,14 +14,14 @@ pub mod dead_letter;
 pub mod decode;
 pub mod discover;
 pub mod memory;
-pub mod path;
 pub mod pipeline;
 pub mod plan;
 mod sabotage;
 pub mod schema;
 pub mod seek;
 pub mod sequence;
-pub mod shape;
+#[cfg(test)]
+mod shaping;
 pub mod sink;
 pub mod sweep;
 mod target;

@@ -40,11 +40,11 @@ use crate::{
     memory::Budget,
     plan::Limits,
     schema::{self, Observer},
-    shape::Rules,
     sink::{Deployment, Sink},
     sweep::{Sweeper, Wanted},
     target::{self, Reached},
 };
+use shape::Rules;
 
 const TARGET: &str = "target";
 const KAFKA: &str = "kafka";

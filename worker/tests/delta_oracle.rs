@@ -33,11 +33,8 @@ use oracle::{
     rules,
     updates::{self, Class},
 };
-use worker::{
-    path::SetOrder,
-    plan::delta::{Inexact, Road, apply, road},
-    shape::{Shaped, Shaper, Unclear},
-};
+use shape::{Shaped, Shaper, Unclear, path::SetOrder};
+use worker::plan::delta::{Inexact, Road, apply, road};
 
 /// Documents of a round; each is updated once in it.
 const DOCUMENTS: i32 = 100;
@@ -382,8 +379,8 @@ fn touches_dotted(delta: &UpdateDescription<'_>, before: &[u8], after: &[u8]) ->
         dotted(raw::Document::new(bytes).unwrap(), &mut Vec::new(), false, &mut places);
     }
     let updated = delta.updated_fields.elements().map(|element| element.unwrap().name);
-    let removed = worker::path::removals(delta).map(Result::unwrap);
-    let cut = worker::path::truncations(delta).map(|truncation| truncation.unwrap().0);
+    let removed = shape::path::removals(delta).map(Result::unwrap);
+    let cut = shape::path::truncations(delta).map(|truncation| truncation.unwrap().0);
     updated.chain(removed).chain(cut).any(|path| places.contains(path))
 }
 

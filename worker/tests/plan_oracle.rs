@@ -24,9 +24,8 @@ use oracle::{
     rng::Rng,
     updates::{self, Class},
 };
-use worker::{
-    path::SetOrder,
-    plan::{Change, Group, Kind, Limits, NamespaceId, Options, Record, Reply, commands, plan, rewrite},
+use worker::plan::{
+    Change, Group, Kind, Limits, NamespaceId, Options, Record, Reply, commands, plan, rewrite,
 };
 
 /// Changes of one batch.

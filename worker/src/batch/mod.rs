@@ -56,10 +56,10 @@ use crate::{
     decode,
     plan::Options,
     schema::{self, Observer},
-    shape::Rules,
     sink::{Run, Sink, Written, target::Target},
     targets::Targets,
 };
+use shape::Rules;
 
 /// Everything that batches share. Cheap to clone.
 pub struct Batches<T> {

@@ -20,9 +20,9 @@ use crate::{
     dead_letter::Reason,
     identity,
     plan::{Change, NamespaceId},
-    shape::{self, Rules, Shaper, Unclear},
     targets::Targets,
 };
+use shape::{Rules, Shaper, Unclear};
 
 /// The namespaces of a batch, numbered as they come.
 #[derive(Debug)]

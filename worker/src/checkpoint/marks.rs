@@ -14,7 +14,9 @@ use common::{
     raw::{Document, Element, Writer},
 };
 
-use crate::{consume::intake::Partition, identity, path::Decimal};
+use shape::path::Decimal;
+
+use crate::{consume::intake::Partition, identity};
 
 /// Where a record stands in its slice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use std::ops::Range;
 use common::raw::{Document, Element, Kind as RawKind, Writer};
 
 use super::{Group, Kind, Statement, Write, fold};
-use crate::path::Decimal;
+use shape::path::Decimal;
 
 /// Most bytes the body of one command may have: 16 MiB and 16 KiB (`BSONObjMaxInternalSize`).
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024 + 16 * 1024;

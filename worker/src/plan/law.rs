@@ -12,7 +12,7 @@ use super::{
     delta::model::{self, Edit, Names},
     in_order, plan, rewrite,
 };
-use crate::path::SetOrder;
+use shape::path::SetOrder;
 
 type Key = (u32, i32);
 

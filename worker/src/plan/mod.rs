@@ -47,7 +47,7 @@ use common::{
     raw::{self, Document, Element},
 };
 
-use crate::path::SetOrder;
+use shape::path::SetOrder;
 
 /// A namespace by the number that the caller gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

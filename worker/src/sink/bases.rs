@@ -8,10 +8,11 @@ use common::{
     raw::{Document, Writer},
 };
 
+use shape::path::Decimal;
+
 use super::target::Found;
 use crate::{
     identity,
-    path::Decimal,
     plan::{Group, Rewritten, Statement, rewrite},
 };
 

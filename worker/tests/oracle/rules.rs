@@ -4,7 +4,7 @@ use common::config::{
     secret::Secret,
     types::{FieldRules, Mask},
 };
-use worker::shape::{Rules, Shaper};
+use shape::{Rules, Shaper};
 
 use super::{
     documents::{self, Names},

@@ -22,7 +22,7 @@ use super::{
     reading::{End, Reader},
     tree::{Change, Component, Node, Tree},
 };
-use crate::path::{self, Decimal, MAX_PADDING};
+use shape::path::{self, Decimal, MAX_PADDING};
 
 /// Appends to `out`, as an outermost document, what the update made of `base`.
 ///

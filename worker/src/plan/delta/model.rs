@@ -5,7 +5,7 @@ use bson::{Array, Bson, Document, doc};
 use common::event::{ChangeEvent, UpdateDescription};
 use proptest::prelude::*;
 
-use crate::path::{self, SetOrder};
+use shape::path::{self, SetOrder};
 
 /// How odd the names of a random document may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

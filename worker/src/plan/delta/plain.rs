@@ -22,7 +22,7 @@ use common::{
     raw::{self, Element, Writer},
 };
 
-use crate::path::{self, SetOrder};
+use shape::path::{self, SetOrder};
 
 /// One statement's operators.
 #[derive(Debug, Default)]

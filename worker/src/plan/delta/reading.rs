@@ -15,7 +15,7 @@ use common::{
 };
 
 use super::{Inexact, arrays::Arrays, tree::Component};
-use crate::path;
+use shape::path;
 
 /// What stands at the end of a path, ranked: the best reading that fits holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

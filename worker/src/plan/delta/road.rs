@@ -8,7 +8,7 @@ use common::{
 };
 
 use super::plain;
-use crate::path::{self, SetOrder};
+use shape::path::{self, SetOrder};
 
 /// Most statements a delta may need on the plain road; one that needs more is cheaper done on the document.
 pub const MAX_STATEMENTS: usize = 4;

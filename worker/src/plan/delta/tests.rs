@@ -9,7 +9,7 @@ use super::{
     model::{self, Names, diff_event as event},
     road,
 };
-use crate::path::SetOrder;
+use shape::path::SetOrder;
 
 fn applied(base: &Document, event: &[u8]) -> Result<Document, Inexact> {
     let base = base.to_vec().unwrap();

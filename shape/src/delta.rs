@@ -206,6 +206,3 @@ impl Verdict {
         matches!(self, Self::Pass | Self::Into(_))
     }
 }
-
-#[cfg(test)]
-mod tests;

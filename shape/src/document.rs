@@ -90,10 +90,10 @@ mod tests {
     use bson::{Bson, doc};
     use common::config::types::{FieldRules, Mask};
 
-    use crate::shape::{Unclear, law};
+    use crate::{Unclear, testing};
 
     fn shaped(allow: &[&str], deny: &[&str], document: &bson::Document) -> bson::Document {
-        changed(law::passing(allow, deny), document).unwrap()
+        changed(testing::passing(allow, deny), document).unwrap()
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn changed(rules: FieldRules, document: &bson::Document) -> Result<bson::Document, Unclear> {
-        let shaper = law::compiled(rules).unwrap();
+        let shaper = testing::compiled(rules).unwrap();
         let bytes = document.to_vec().unwrap();
         let mut out = common::raw::Writer::new();
         shaper.document(common::raw::Document::new(&bytes).unwrap(), &mut out)?;

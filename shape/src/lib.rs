@@ -53,13 +53,14 @@ mod document;
 mod machine;
 mod mask;
 mod names;
+pub mod path;
 mod rule_path;
 mod rules;
 mod tree;
 mod way;
 
-#[cfg(test)]
-mod law;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use compile::Problem;
 pub use delta::{Delta, Shaped, Unclear};

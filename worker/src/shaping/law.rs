@@ -2,18 +2,18 @@
 
 use bson::{Bson, Document};
 use common::{
-    config::{
-        secret::Secret,
-        types::{FieldRules, Mask},
-    },
+    config::types::{FieldRules, Mask},
     raw::{self, Writer},
 };
 use proptest::prelude::*;
 
-use super::{Rules, Shaped, Shaper, Unclear};
 use crate::plan::delta::{
     Inexact, apply,
     model::{self, Names},
+};
+use shape::{
+    Shaped, Shaper, Unclear,
+    testing::{compiled, passing},
 };
 
 /// A name that documents have at the top, then names and numbers that they have below.
@@ -49,18 +49,6 @@ fn changing_shaper() -> impl Strategy<Value = Shaper> {
             changes.then(|| compiled(rules)).flatten()
         },
     )
-}
-
-/// Rules that only let fields through or not.
-pub(super) fn passing(allow: &[&str], deny: &[&str]) -> FieldRules {
-    let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    FieldRules { allow: own(allow), deny: own(deny), ..FieldRules::default() }
-}
-
-pub(super) fn compiled(rules: FieldRules) -> Option<Shaper> {
-    let rules = FieldRules { namespace: "*.*".to_owned(), ..rules };
-    let rules = Rules::compile(&[rules], Some(&Secret::new("a key for the law"))).ok()?;
-    rules.for_namespace(&"a.b".parse().unwrap()).unwrap().cloned()
 }
 
 fn shaped(shaper: &Shaper, document: &Document) -> Document {

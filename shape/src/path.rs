@@ -1,7 +1,7 @@
 //! Field paths as change events and rules write them: component names between dots.
 //!
 //! Owns what a name is *by its text*: whether it can be an array index, and in which order `$set` takes names. It must
-//! not look at documents: what a path means in one is [`crate::plan::delta`]'s and [`crate::shape`]'s business.
+//! not look at documents: what a path means in one is for those who have one.
 
 use std::cmp::Ordering;
 

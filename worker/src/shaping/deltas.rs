@@ -6,8 +6,9 @@ use common::{
     raw,
 };
 
-use super::{Shaped, Unclear};
-use crate::{plan::delta::model, shape::law::compiled};
+use shape::{Shaped, Unclear, testing::compiled};
+
+use crate::plan::delta::model;
 
 /// Rules of new names and masks on which the delta is shaped; what of it is left.
 fn changed(

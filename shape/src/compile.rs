@@ -88,7 +88,7 @@ mod tests {
     use common::config::secret::Secret;
 
     use super::*;
-    use crate::shape::law::passing;
+    use crate::testing::passing;
 
     fn rules(allow: &[&str], deny: &[&str]) -> FieldRules {
         FieldRules { namespace: "db.coll".to_owned(), ..passing(allow, deny) }
