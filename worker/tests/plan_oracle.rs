@@ -24,6 +24,7 @@ use oracle::{
     rng::Rng,
     updates::{self, Class},
 };
+use shape::path::SetOrder;
 use worker::plan::{
     Change, Group, Kind, Limits, NamespaceId, Options, Record, Reply, commands, plan, rewrite,
 };
