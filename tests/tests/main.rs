@@ -28,6 +28,7 @@ mod reconcile;
 mod refusals;
 mod repairs;
 mod requests;
+mod reshape;
 mod schema;
 mod shaping;
 mod snapshots;

@@ -6,6 +6,7 @@
 //!                         └──────heads───────┘
 //!   sweep: lists the target for snapshots that reconcile
 //!   ddl: carries drops and renames out where all partitions have come to them
+//!   rules: tells which namespaces hold documents that former rules have shaped
 //! ```
 
 use std::{
@@ -39,6 +40,7 @@ use crate::{
     discover::Discovery,
     memory::Budget,
     plan::Limits,
+    reshape::Reshape,
     schema::{self, Observer},
     sink::{Deployment, Sink},
     sweep::{Sweeper, Wanted},
@@ -106,8 +108,12 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let (found, topics_found) = watch::channel(BTreeSet::new());
     let mut stages = context.supervisor();
     let sweeps = Wanted::default();
-    let around = (topics.clone(), admin, control.clone(), sweeps.clone());
+    let reshape = Reshape::new(config);
+    let around = (topics.clone(), admin, control.clone(), sweeps.clone(), reshape.clone());
     discover(&mut stages, config, context, &shared, found, around);
+    if control.is_followed() {
+        stages.spawn("rules", reshape.run(control.clone(), stages.token()));
+    }
     sweep(&mut stages, config, &shared, (target.deployment.clone(), control.clone(), sweeps));
     // Before anything is read, for from then on lanes stop at barriers.
     apply(&mut stages, config, context, &shared, (target, &topics, control, observer.clone()))?;
@@ -162,7 +168,7 @@ fn discover(
     context: &Context,
     shared: &Arc<Shared>,
     found: watch::Sender<BTreeSet<String>>,
-    (topics, admin, control, sweeps): (Topics, Admin, Control, Wanted),
+    (topics, admin, control, sweeps, reshape): (Topics, Admin, Control, Wanted, Reshape),
 ) {
     let condition = context.health.condition(TOPICS);
     if !config.worker.topics.is_empty() {
@@ -174,7 +180,8 @@ fn discover(
     stages.spawn_thread("discover", move || {
         let wake = Box::new(move || shared.wake_reader());
         let filter = config.filter();
-        Discovery { topics, filter, found, condition, control, sweeps, wake }.run(&config, &admin, &token)
+        Discovery { topics, filter, found, condition, control, sweeps, reshape, wake }
+            .run(&config, &admin, &token)
     });
 }
 

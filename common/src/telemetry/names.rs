@@ -101,6 +101,8 @@ metrics! {
     Counter Count WORKER_BATCHES = "oplogue_worker_batches_total" ["outcome"];
     /// Time to write one batch, retries included.
     Histogram Seconds WORKER_BATCH_SECONDS = "oplogue_worker_batch_seconds" [""];
+    /// Namespaces of which the rules have changed, and that have not been copied again since.
+    Gauge Count WORKER_NAMESPACES_AFFECTED = "oplogue_worker_namespaces_affected" [""];
     /// Records handed to the dead-letter topic.
     Counter Count WORKER_DEAD_LETTERS = "oplogue_worker_dead_letters_total" ["reason"];
     /// Deltas that matched no document at the target.
