@@ -374,6 +374,26 @@ pub struct FieldRules {
     /// lengths stay to be seen. `redact`: the value becomes `"***"`, a document or array as a whole.
     #[serde(default)]
     pub mask: BTreeMap<String, Mask>,
+    /// Which documents are carried: a MongoDB query on the document as the source holds it, in Extended JSON, say
+    /// `'{"deletedAt": null, "region": {"$in": ["eu", "us"]}}'`. A document that stops matching is deleted at the target, one that
+    /// starts matching arrives whole. Empty: all are carried.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// Who applies these rules.
+    #[serde(default)]
+    pub at: Place,
+}
+
+/// Who applies rules.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The worker: Kafka holds what the source does.
+    #[default]
+    Worker,
+    /// The producer: what the rules keep back never enters Kafka. It needs the key of the masks that say `hash`, and has to be
+    /// started anew when the rules change.
+    Producer,
 }
 
 /// What takes the place of a value.

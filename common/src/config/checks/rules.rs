@@ -23,7 +23,8 @@ struct Rule<'a> {
 impl Rule<'_> {
     fn says_the_same(&self, other: &Self) -> bool {
         let (a, b) = (self.rule, other.rule);
-        a.allow == b.allow && a.deny == b.deny && a.rename == b.rename && a.mask == b.mask
+        let fields = a.allow == b.allow && a.deny == b.deny && a.rename == b.rename && a.mask == b.mask;
+        fields && a.filter == b.filter && a.at == b.at
     }
 }
 
