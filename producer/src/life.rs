@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{
-    config::{Config, Slice, types::HistoryLost},
+    config::{Config, Problem, Slice, types::HistoryLost},
     control::Copied,
     error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
@@ -22,6 +22,7 @@ use common::{
     telemetry::{health::Condition, names},
     topics::Topics,
 };
+use shape::Rules;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -168,7 +169,8 @@ impl Life {
         let client = source.client.clone();
         let most = Budget::of(&self.config.producer).record;
         let (kafka, limits) = ((kafka.clone(), admin), (self.limits.clone(), most));
-        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client).await
+        let rules = rules(&self.config)?;
+        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client, rules).await
     }
 
     /// The stages, from the stream to Kafka.
@@ -220,6 +222,25 @@ impl Life {
         self.conditions.slice.ready();
         stages.join().await
     }
+}
+
+/// The rules that this side applies.
+fn rules(config: &Config) -> Result<Rules> {
+    Rules::of_producer(&config.rules, config.worker.mask_key.as_ref()).map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
+        Error::new(Kind::Misconfigured, lines.join("; "))
+    })
+}
+
+/// Problems of the configuration that only the producer can see.
+#[must_use]
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let problems =
+        Rules::of_producer(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    // What is wrong with the patterns, and that the key is missing, is told already.
+    let told = |path: &str| path.ends_with("].namespace") || path == "worker.mask_key";
+    let inside = problems.into_iter().filter(|problem| !told(&problem.path));
+    inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 
 fn publish_all(session: &Session, batches: Inlet, most_bytes: usize) -> Result<()> {

@@ -101,6 +101,18 @@ impl Rules {
         Ok(Self { entries })
     }
 
+    /// Compiles the rules that the producer applies; a namespace whose most specific rule is the worker's has none.
+    ///
+    /// # Errors
+    /// Every [`Problem`] of all of them.
+    pub fn of_producer(rules: &[FieldRules], key: Option<&Secret>) -> Result<Self, Vec<Problem>> {
+        let own = |rule: &FieldRules| match rule.at {
+            Place::Producer => rule.clone(),
+            Place::Worker => FieldRules { namespace: rule.namespace.clone(), ..FieldRules::default() },
+        };
+        Self::compile(&rules.iter().map(own).collect::<Vec<_>>(), key)
+    }
+
     /// The shaper for a namespace; `None` when every field passes. The caller keeps the answer.
     ///
     /// # Errors

@@ -274,7 +274,7 @@ pub struct Worker {
     pub ddl: Ddl,
     /// What is learnt about documents while they pass.
     pub schema: SchemaSettings,
-    /// The key of the masks that say `hash`, 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
+    /// The key of the masks that say `hash`, also of those that the producer applies; 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
     /// `mask_key_file` or the environment. With another key every digest is another, so changing it calls for a new copy.
     pub mask_key: Option<Secret>,
     /// File that holds the key (a mounted secret), instead of `mask_key`. Relative to the configuration file; given as a
@@ -382,6 +382,14 @@ pub struct FieldRules {
     /// Who applies these rules.
     #[serde(default)]
     pub at: Place,
+}
+
+impl FieldRules {
+    /// Whether a mask asks for digests.
+    #[must_use]
+    pub fn hashes(&self) -> bool {
+        self.mask.values().any(|mask| *mask == Mask::Hash)
+    }
 }
 
 /// Who applies rules.

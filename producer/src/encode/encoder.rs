@@ -17,7 +17,13 @@ use common::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Encoded, Entry, Record, snapshot_event, transaction};
+use shape::Rule;
+
+use super::{
+    Encoded, Entry, Record,
+    ruled::{self, Written},
+    snapshot_event, transaction,
+};
 use crate::route::Route;
 
 /// Memory that is kept for the next event, and that a batch begins with, at most: one large event must not make all after it as
@@ -34,6 +40,8 @@ pub struct Encoder {
     announcements: Vec<Entry>,
     hash: Vec<u8>,
     event: Writer,
+    /// What rules leave of an event.
+    left: Writer,
 }
 
 impl Encoder {
@@ -48,6 +56,7 @@ impl Encoder {
             announcements: Vec::new(),
             hash: Vec::new(),
             event: Writer::new(),
+            left: Writer::new(),
         }
     }
 
@@ -85,9 +94,44 @@ impl Encoder {
             _ if event.operation.is_document_change() => return Err(broken("a change without documentKey")),
             _ => None,
         };
-        let mut record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
-        record.transaction = transaction::place(event, &mut self.position.transaction).map_err(malformed)?;
-        self.push(record, id.as_ref(), event.bytes)
+        let record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+        match &route.rule {
+            Some(rule) if event.operation.is_document_change() => self.push_ruled(record, event, rule),
+            _ => self.push_event(record, id.as_ref(), event),
+        }
+    }
+
+    fn push_event(
+        &mut self,
+        mut record: Record,
+        id: Option<&Element<'_>>,
+        event: &ChangeEvent<'_>,
+    ) -> Result<()> {
+        if !record.is_snapshot {
+            record.transaction =
+                transaction::place(event, &mut self.position.transaction).map_err(malformed)?;
+        }
+        self.push(record, id, event.bytes)
+    }
+
+    /// Adds what the rules leave of a change of a document.
+    fn push_ruled(&mut self, mut record: Record, event: &ChangeEvent<'_>, rule: &Rule) -> Result<()> {
+        let mut left = std::mem::take(&mut self.left);
+        let written = ruled::write(event, rule, &mut left).map_err(malformed)?;
+        let pushed = match written {
+            None => Ok(()),
+            Some(Written { operation, ruled }) => {
+                (record.operation, record.ruled) = (Cow::Borrowed(operation), Some(ruled));
+                let left = Document::new(left.as_bytes()).map_err(malformed)?;
+                let left = ChangeEvent::parse(left).map_err(malformed)?;
+                let id = left.document_key.map(id_of).transpose()?;
+                self.push_event(record, id.as_ref(), &left)
+            }
+        };
+        if left.len() <= KEPT_BYTES {
+            self.left = left;
+        }
+        pushed
     }
 
     /// Adds a definition change that every partition of these topics has to stop at: a record in each, with consecutive sequence numbers.
@@ -148,7 +192,12 @@ impl Encoder {
         let operation = Cow::Borrowed(snapshot_event::operation(document.is_some()));
         let record = Record::new(route, operation, time, self.next_sequence(), true);
         let view = Document::new(event.as_bytes()).map_err(malformed)?;
-        let pushed = self.push(record, Some(id), view);
+        let pushed = match &route.rule {
+            Some(rule) => ChangeEvent::parse(view)
+                .map_err(malformed)
+                .and_then(|event| self.push_ruled(record, &event, rule)),
+            None => self.push(record, Some(id), view),
+        };
         if event.len() <= KEPT_BYTES {
             self.event = event;
         }

@@ -1,7 +1,6 @@
 //! Numbers of all four types on one line, as the server compares them. Pure.
 //!
-//! No value is rounded to be compared, but one: a double meets a decimal with its first 34 digits, which are all that a decimal has.
-//! NaN is below every number and equal to itself; -0 is 0.
+//! No value is rounded to be compared. NaN is below every number and equal to itself; -0 is 0.
 
 use std::cmp::Ordering;
 
@@ -51,20 +50,67 @@ impl Number {
             (Self::Double(a), Self::Double(b)) => doubles(a, b),
             (Self::Integer(a), Self::Double(b)) => integer_and_double(a, b),
             (Self::Double(a), Self::Integer(b)) => integer_and_double(b, a).reverse(),
-            (a, b) => a.decimal().order(b.decimal()),
+            (a, b) => a.place().order(&b.place()),
         }
     }
 
-    fn decimal(self) -> Decimal {
+    fn place(self) -> Place {
         match self {
-            Self::Integer(integer) => Decimal::Finite {
-                is_negative: integer < 0,
-                coefficient: integer.unsigned_abs().into(),
-                exponent: 0,
-            },
-            Self::Double(double) => Decimal::of_double(double),
-            Self::Decimal(decimal) => decimal,
+            Self::Integer(integer) => Place::of(integer < 0, &integer.unsigned_abs().to_string(), 0),
+            Self::Double(double) if double.is_nan() => Place::NAN,
+            Self::Double(double) if double.is_infinite() => Place::infinite(double < 0.0),
+            // All its digits, of which there are 767 at the most: one, a point, the others, the exponent.
+            Self::Double(double) => {
+                let text = format!("{:.766e}", double.abs());
+                let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+                let exponent: i32 = exponent.parse().unwrap_or(0);
+                Place::of(double < 0.0, &digits.replace('.', ""), exponent - 766)
+            }
+            Self::Decimal(Decimal::NaN) => Place::NAN,
+            Self::Decimal(Decimal::Infinite { is_negative }) => Place::infinite(is_negative),
+            Self::Decimal(Decimal::Finite { is_negative, coefficient, exponent }) => {
+                Place::of(is_negative, &coefficient.to_string(), exponent)
+            }
         }
+    }
+}
+
+/// Where a number stands on the line.
+#[derive(Debug)]
+struct Place {
+    /// None for NaN, which is below all.
+    sign: Option<i8>,
+    /// How many digits stand before the point, and the digits without zeros at either end: of two numbers above zero the greater one's
+    /// is greater.
+    magnitude: (i32, String),
+}
+
+impl Place {
+    const NAN: Self = Self { sign: None, magnitude: (0, String::new()) };
+
+    const fn infinite(is_negative: bool) -> Self {
+        Self { sign: Some(if is_negative { -1 } else { 1 }), magnitude: (i32::MAX, String::new()) }
+    }
+
+    /// `± digits × 10^exponent`.
+    fn of(is_negative: bool, digits: &str, exponent: i32) -> Self {
+        let digits = digits.trim_start_matches('0');
+        let point = exponent + i32::try_from(digits.len()).unwrap_or(i32::MAX);
+        let sign = match (digits.is_empty(), is_negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        };
+        Self { sign: Some(sign), magnitude: (point, digits.trim_end_matches('0').to_owned()) }
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        let magnitude = || self.magnitude.cmp(&other.magnitude);
+        self.sign.cmp(&other.sign).then_with(|| match self.sign {
+            Some(1) => magnitude(),
+            Some(-1) => magnitude().reverse(),
+            _ => Ordering::Equal,
+        })
     }
 }
 
@@ -98,54 +144,5 @@ impl Decimal {
         let is_valid = magnitude >> 125 != 0b11 && coefficient <= LARGEST;
         let exponent = i32::try_from((magnitude >> 113) & 0x3FFF).unwrap_or_default() - 6176;
         Self::Finite { is_negative, coefficient: if is_valid { coefficient } else { 0 }, exponent }
-    }
-
-    fn of_double(double: f64) -> Self {
-        let is_negative = double.is_sign_negative();
-        if double.is_nan() {
-            return Self::NaN;
-        }
-        if double.is_infinite() {
-            return Self::Infinite { is_negative };
-        }
-        // One digit, a point, 33 digits, the exponent.
-        let text = format!("{:.33e}", double.abs());
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let coefficient = digits
-            .bytes()
-            .filter(u8::is_ascii_digit)
-            .fold(0, |sum: u128, digit| sum * 10 + u128::from(digit - b'0'));
-        Self::Finite { is_negative, coefficient, exponent: exponent.parse().unwrap_or(0) - 33 }
-    }
-
-    fn order(self, other: Self) -> Ordering {
-        let sign = self.sign().cmp(&other.sign());
-        if sign.is_ne() || self.sign() == Some(0) || self.sign().is_none() {
-            return sign;
-        }
-        let magnitude = match (self, other) {
-            (Self::Finite { .. }, Self::Finite { .. }) => self.digits().cmp(&other.digits()),
-            (a, b) => matches!(a, Self::Infinite { .. }).cmp(&matches!(b, Self::Infinite { .. })),
-        };
-        if self.sign() < Some(0) { magnitude.reverse() } else { magnitude }
-    }
-
-    /// None for NaN, which is below all.
-    const fn sign(self) -> Option<i8> {
-        match self {
-            Self::NaN => None,
-            Self::Finite { coefficient: 0, .. } => Some(0),
-            Self::Finite { is_negative, .. } | Self::Infinite { is_negative } => {
-                Some(if is_negative { -1 } else { 1 })
-            }
-        }
-    }
-
-    /// Where the first digit stands, and the digits without zeros at the end: of two numbers above zero the greater one's is greater.
-    fn digits(self) -> (i32, String) {
-        let Self::Finite { coefficient, exponent, .. } = self else { return (i32::MAX, String::new()) };
-        let text = coefficient.to_string();
-        let point = exponent + i32::try_from(text.len()).unwrap_or(i32::MAX);
-        (point, text.trim_end_matches('0').to_owned())
     }
 }

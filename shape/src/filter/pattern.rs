@@ -15,6 +15,8 @@ pub(super) struct Pattern {
     regex: Regex,
     text: Box<[u8]>,
     options: Box<[u8]>,
+    /// Whether `^` also stands behind a newline.
+    begins_lines: bool,
 }
 
 /// Its length only: the text is the user's.
@@ -64,6 +66,7 @@ impl Pattern {
             return Err("holds a NUL".to_owned());
         }
         let has = |option| options.contains(option);
+        let has_lines = has('m');
         let regex = RegexBuilder::new(&Translation::of(text, has('m'), has('x'))?)
             .case_insensitive(has('i'))
             .multi_line(has('m'))
@@ -74,14 +77,23 @@ impl Pattern {
         let mut options: Vec<u8> = options.bytes().collect();
         options.sort_unstable();
         options.dedup();
-        Ok(Self { regex, text: text.as_bytes().into(), options: options.into() })
+        let begins_lines = has_lines && text.contains('^');
+        Ok(Self { regex, text: text.as_bytes().into(), options: options.into(), begins_lines })
+    }
+
+    /// There is no line behind a newline that ends the text.
+    fn is_in(&self, text: &str) -> bool {
+        if self.begins_lines && text.ends_with('\n') {
+            return self.regex.find(text).is_some_and(|found| found.start() < text.len());
+        }
+        self.regex.is_match(text)
     }
 
     /// Whether a value is a text with a match in it, or this very regular expression.
     pub(super) fn matches(&self, value: Option<&Element<'_>>) -> Result<bool, raw::Error> {
         let Some(value) = value else { return Ok(false) };
         match value.kind {
-            Kind::String | Kind::Symbol => Ok(value.as_str()?.is_some_and(|text| self.regex.is_match(text))),
+            Kind::String | Kind::Symbol => Ok(value.as_str()?.is_some_and(|text| self.is_in(text))),
             Kind::Regex => {
                 let mut parts = value.value.split(|byte| *byte == 0);
                 Ok(parts.next() == Some(&*self.text) && parts.next() == Some(&*self.options))

@@ -6,7 +6,7 @@ use super::namespaces::read;
 use crate::{
     config::{
         Config, Problem, Role,
-        types::{FieldRules, Mask, Namespaces},
+        types::{FieldRules, Namespaces, Place},
     },
     namespace::{Namespace, Pattern},
 };
@@ -44,15 +44,17 @@ pub(super) fn check(rules: &[FieldRules], namespaces: &Namespaces, problems: &mu
     }
 }
 
-/// Whether there is a key for the rules that ask for digests. Only the worker masks, and only it need have the key.
+/// Whether there is a key for the rules that ask for digests. The producer need have it only where it masks; the worker always, for
+/// records may lie in Kafka from before the producer did.
 pub(super) fn mask_key(role: Role, config: &Config, problems: &mut Vec<Problem>) {
     let path = "worker.mask_key";
-    let asks = config.rules.iter().position(|rule| rule.mask.values().any(|mask| *mask == Mask::Hash));
+    let is_own = |rule: &FieldRules| role == Role::Worker || rule.at == Place::Producer;
+    let asks = config.rules.iter().position(|rule| rule.hashes() && is_own(rule));
     match (&config.worker.mask_key, asks) {
         (Some(key), _) if key.expose().chars().count() < SHORTEST_KEY => {
             problems.push(Problem::new(path, format!("is shorter than {SHORTEST_KEY} characters")));
         }
-        (None, Some(asks)) if role == Role::Worker && config.worker.mask_key_file.is_none() => {
+        (None, Some(asks)) if config.worker.mask_key_file.is_none() => {
             let reason = format!("missing, and rules[{asks}].mask says `hash`; set it or `mask_key_file`");
             problems.push(Problem::new(path, reason));
         }
