@@ -30,7 +30,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    capture::{Stream, follow, only_database},
+    capture::{Stream, Wanted, follow, only_database},
     control,
     encode::Encoder,
     membership,
@@ -142,8 +142,10 @@ impl Life {
         };
         lost.store(false, Ordering::Relaxed);
         tell(&beginning);
-        let routes = self.routes(&state, &source).await?;
-        self.work(source, session, state, beginning, routes, lost.clone()).await
+        let images = Wanted::new(&self.config, source.server.version)?;
+        let with_images = images.are_some();
+        let routes = self.routes(&state, &source, images).await?;
+        self.work(source, session, state, beginning, (routes, with_images), lost.clone()).await
     }
 
     /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
@@ -162,7 +164,7 @@ impl Life {
         .await
     }
 
-    async fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
+    async fn routes(&self, state: &State, source: &Source, images: Wanted) -> Result<Routes> {
         let Config { kafka, pipeline, .. } = self.config.as_ref();
         let topics = Topics::new(&kafka.topic_prefix, pipeline);
         let admin = Admin::new(kafka, CLIENT);
@@ -170,7 +172,8 @@ impl Life {
         let most = Budget::of(&self.config.producer).record;
         let (kafka, limits) = ((kafka.clone(), admin), (self.limits.clone(), most));
         let rules = rules(&self.config)?;
-        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client, rules).await
+        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client, (rules, images))
+            .await
     }
 
     /// The stages, from the stream to Kafka.
@@ -180,7 +183,7 @@ impl Life {
         session: Session,
         state: State,
         Beginning { origin, position, is_first, gap }: Beginning,
-        routes: Routes,
+        (routes, with_images): (Routes, bool),
         lost: Arc<AtomicBool>,
     ) -> Result<()> {
         let settings = &self.config.producer;
@@ -192,6 +195,7 @@ impl Life {
         let (client, version) = (source.client.clone(), source.server.version);
         let database = only_database(&self.config.filter());
         let stream = Stream::new(client, version, database, settings.batch_events, origin);
+        let stream = stream.with_images(with_images);
         let ends = Ends { batches: batches_out, requests: requests_out, publisher: encoded, is_copying };
         let mut encoder = Encoder::new(position);
         if let Some(gap) = &gap {

@@ -22,7 +22,11 @@ use tokio::time::Instant;
 
 use shape::{Rule, Rules};
 
-use crate::{publish::Limits, snapshot::catalog};
+use crate::{
+    capture::{Beside, Wanted as Images},
+    publish::Limits,
+    snapshot::catalog,
+};
 
 /// How soon a broker is asked again about a topic that it has not heard of.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
@@ -36,6 +40,8 @@ pub struct Route {
     pub name: String,
     /// The rules that are applied before anything of the namespace enters Kafka.
     pub rule: Option<Rule>,
+    /// Which documents stand beside its changes; `None` where the stream shows none.
+    pub beside: Option<Beside>,
     /// The largest record, in bytes, that the topic takes and `producer.memory_mib` allows.
     pub limit: usize,
 }
@@ -61,6 +67,7 @@ pub struct Routes {
     most: usize,
     source: Client,
     rules: Rules,
+    images: Images,
 }
 
 impl Routes {
@@ -76,10 +83,10 @@ impl Routes {
         (kafka, admin): (Kafka, Admin),
         (limits, most): (Arc<Limits>, usize),
         source: Client,
-        rules: Rules,
+        (rules, images): (Rules, Images),
     ) -> Result<Self> {
         let mut routes =
-            Self { known: HashMap::new(), filter, topics, kafka, admin, limits, most, source, rules };
+            Self { known: HashMap::new(), filter, topics, kafka, admin, limits, most, source, rules, images };
         known.iter().try_for_each(|topic| routes.check(topic))?;
         let ledgers = [routes.topics.positions(), routes.topics.control()];
         let names = known.iter().map(|topic| topic.topic.clone()).chain(ledgers);
@@ -173,7 +180,13 @@ impl Routes {
         let rule =
             self.rules.rule(&ns).map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
         let most = self.most.min(MAX_RECORD_BYTES as usize);
-        let route = Route { name: ns.to_string(), topic, rule: rule.cloned(), limit: limit.min(most) };
+        let route = Route {
+            name: ns.to_string(),
+            topic,
+            rule: rule.cloned(),
+            beside: self.images.of(&ns),
+            limit: limit.min(most),
+        };
         self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
         Ok(())
     }

@@ -46,7 +46,11 @@ pub(super) fn fetch(
             let slices = slices.filter_map(|(i, slice)| {
                 one(&format!("source.slices[{i}]"), &mut slice.uri, &slice.uri_file)
             });
-            one("source", &mut source.uri, &source.uri_file).into_iter().chain(slices).chain(mask.flatten()).collect()
+            one("source", &mut source.uri, &source.uri_file)
+                .into_iter()
+                .chain(slices)
+                .chain(mask.flatten())
+                .collect()
         }
     }
 }

@@ -42,6 +42,11 @@ pub struct Config {
     /// name before `db.*` and `*.coll`, those before a regular expression, that before `*.*`.
     #[serde(default)]
     pub rules: Vec<FieldRules>,
+    /// Documents that stand beside their changes, one table each; of several that match a namespace the most specific one holds, as with
+    /// `rules`. Without them updates say what changed, and nothing else. Needs a source of MongoDB 6.0 at the least, and collections
+    /// with `changeStreamPreAndPostImages`: others go on without.
+    #[serde(default)]
+    pub images: Vec<Images>,
     /// Namespaces that have another name at the target, one table each; all others keep theirs. Of several whose pattern
     /// matches, the most specific one holds, as with `rules`. Two namespaces never share one at the target: where the
     /// configuration shows that they would, it is refused, else the worker stops when it meets the second. Topics, metrics and
@@ -414,6 +419,32 @@ pub enum Mask {
     Redact,
     /// Its first characters.
     Truncate(#[schemars(range(min = 1, max = 1_000_000))] u32),
+}
+
+/// Which documents stand beside the changes of a namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Images {
+    /// Namespace pattern, written as in `namespaces.include`.
+    pub namespace: String,
+    /// The document after an update. It is applied whole: filters need not ask for documents, and update pipelines that move fields arrive in
+    /// the source's order.
+    #[serde(default)]
+    pub post: Image,
+    /// The document before a change, for other readers of the topic; nothing at the target depends on it.
+    #[serde(default)]
+    pub pre: Image,
+}
+
+/// Whether a document stands beside a change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Image {
+    /// It does not.
+    #[default]
+    Off,
+    /// Where the source has it.
+    Available,
 }
 
 /// A namespace's name at the target.

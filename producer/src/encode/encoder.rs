@@ -40,6 +40,8 @@ pub struct Encoder {
     announcements: Vec<Entry>,
     hash: Vec<u8>,
     event: Writer,
+    /// An event without the documents that nobody asked for.
+    bare: Writer,
     /// What rules leave of an event.
     left: Writer,
 }
@@ -56,6 +58,7 @@ impl Encoder {
             announcements: Vec::new(),
             hash: Vec::new(),
             event: Writer::new(),
+            bare: Writer::new(),
             left: Writer::new(),
         }
     }
@@ -88,6 +91,23 @@ impl Encoder {
     /// # Errors
     /// [`Kind::Invariant`] for a document change without a document key or cluster time, which no server sends.
     pub fn event(&mut self, event: &ChangeEvent<'_>, route: &Arc<Route>) -> Result<()> {
+        let Some(beside) = route.beside else { return self.asked_for(event, route) };
+        let mut bare = std::mem::take(&mut self.bare);
+        let added = match beside.write(event, &mut bare).map_err(malformed)? {
+            true => Document::new(bare.as_bytes())
+                .and_then(ChangeEvent::parse)
+                .map_err(malformed)
+                .and_then(|event| self.asked_for(&event, route)),
+            false => self.asked_for(event, route),
+        };
+        if bare.len() <= KEPT_BYTES {
+            self.bare = bare;
+        }
+        added
+    }
+
+    /// Adds an event that shows only what was asked for.
+    fn asked_for(&mut self, event: &ChangeEvent<'_>, route: &Arc<Route>) -> Result<()> {
         let time = event.cluster_time.ok_or_else(|| broken("a change event without clusterTime"))?;
         let id = match event.document_key {
             Some(key) if event.operation.is_document_change() => Some(id_of(key)?),
