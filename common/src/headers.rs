@@ -12,6 +12,7 @@
 //! | `snapshot` | `true` on a snapshot record, otherwise absent |
 //! | `txn` | `session/number/index` on an event of a multi-document transaction of the source |
 //! | `format` | `bson` when the value is raw BSON; absent for canonical Extended JSON |
+//! | `rules` | what the producer has made of the record by rules that it applies: `applied`, `kept`, `unclear`, `collision`; absent where it applies none |
 //! | `part` | `number/of`, counted from 1, where the value goes on in the record behind; absent on a whole value |
 //! | `barrier` | `number/of topic/partitions …` on a definition change that stands in all these partitions |
 
@@ -39,6 +40,8 @@ pub const SNAPSHOT: &str = "snapshot";
 pub const TXN: &str = "txn";
 /// Name of the value format's header.
 pub const FORMAT: &str = "format";
+/// Name of the header that tells what the producer's rules have made of a record.
+pub const RULES: &str = "rules";
 /// Name of the header of a part's place in its value.
 pub const PART: &str = "part";
 
@@ -50,6 +53,19 @@ pub enum Format {
     ExtJson,
     /// Raw BSON.
     Bson,
+}
+
+/// What rules have made of a record at the producer. Nobody applies rules to it again, for they are not made to be applied twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruled {
+    /// What stands there is what is left.
+    Applied,
+    /// The same, of an update whose document is carried if it was: at the target it may be missing.
+    Kept,
+    /// What is left of the update cannot be told: the document has to be asked for. It stands there without what it did.
+    Unclear,
+    /// Two fields of the document would have one name. It stands there without its documents.
+    Collision,
 }
 
 /// Place of a record in its slice: contiguous over all topics of the slice within an epoch.
@@ -101,6 +117,8 @@ pub struct Headers<'a> {
     pub is_snapshot: bool,
     /// `txn`.
     pub transaction: Option<Transaction<'a>>,
+    /// `rules`.
+    pub rules: Option<Ruled>,
     /// `format`.
     pub format: Format,
 }
@@ -143,12 +161,31 @@ impl<'a> Headers<'a> {
                     let transaction = text().ok().and_then(Transaction::parse);
                     parsed.transaction = Some(transaction.ok_or(Error::Malformed(TXN))?);
                 }
+                RULES => parsed.rules = Some(Ruled::parse(value).ok_or(Error::Malformed(RULES))?),
                 FORMAT if value == b"bson" => parsed.format = Format::Bson,
                 FORMAT => return Err(Error::Malformed(FORMAT)),
                 _ => {}
             }
         }
         Ok(parsed)
+    }
+}
+
+impl Ruled {
+    /// Its text in the header.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Kept => "kept",
+            Self::Unclear => "unclear",
+            Self::Collision => "collision",
+        }
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let all = [Self::Applied, Self::Kept, Self::Unclear, Self::Collision];
+        all.into_iter().find(|ruled| ruled.text().as_bytes() == text)
     }
 }
 
@@ -228,6 +265,7 @@ mod tests {
             (SEQ, text.as_bytes()),
             (SNAPSHOT, b"true"),
             (TXN, b"00ff/12/3"),
+            (RULES, b"kept"),
             ("other", b"\xff"),
         ];
         let parsed = parse(&headers).unwrap();
@@ -235,7 +273,7 @@ mod tests {
         assert_eq!(parsed.cluster_time, Some(ClusterTime::new(5, 6)));
         assert!(parsed.is_snapshot);
         assert_eq!(parsed.transaction, Some(Transaction { session: "00ff", number: 12, index: 3 }));
-        assert_eq!(parsed.format, Format::ExtJson);
+        assert_eq!((parsed.format, parsed.rules), (Format::ExtJson, Some(Ruled::Kept)));
     }
 
     #[test]
@@ -256,6 +294,7 @@ mod tests {
         assert_eq!(parse(&[(CT, b"soon")]), Err(Error::Malformed(CT)));
         assert_eq!(parse(&[(SEQ, b"rs0/1")]), Err(Error::Malformed(SEQ)));
         assert_eq!(parse(&[(TXN, b"00ff/12")]), Err(Error::Malformed(TXN)));
+        assert_eq!(parse(&[(RULES, b"some")]), Err(Error::Malformed(RULES)));
         assert_eq!(parse(&[(FORMAT, b"avro")]), Err(Error::Malformed(FORMAT)));
     }
 }

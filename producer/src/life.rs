@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{
-    config::{Config, Slice, types::HistoryLost},
+    config::{Config, Problem, Slice, types::HistoryLost},
     control::Copied,
     error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
@@ -22,6 +22,7 @@ use common::{
     telemetry::{health::Condition, names},
     topics::Topics,
 };
+use shape::Rules;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -29,7 +30,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    capture::{Stream, follow, only_database},
+    capture::{Stream, Wanted, follow, only_database},
     control,
     encode::Encoder,
     membership,
@@ -141,8 +142,10 @@ impl Life {
         };
         lost.store(false, Ordering::Relaxed);
         tell(&beginning);
-        let routes = self.routes(&state, &source).await?;
-        self.work(source, session, state, beginning, routes, lost.clone()).await
+        let images = Wanted::new(&self.config, source.server.version)?;
+        let with_images = images.are_some();
+        let routes = self.routes(&state, &source, images).await?;
+        self.work(source, session, state, beginning, (routes, with_images), lost.clone()).await
     }
 
     /// Fences older producers of the slice, then reads where it stands; in this order nobody can move it in between.
@@ -161,14 +164,16 @@ impl Life {
         .await
     }
 
-    async fn routes(&self, state: &State, source: &Source) -> Result<Routes> {
+    async fn routes(&self, state: &State, source: &Source, images: Wanted) -> Result<Routes> {
         let Config { kafka, pipeline, .. } = self.config.as_ref();
         let topics = Topics::new(&kafka.topic_prefix, pipeline);
         let admin = Admin::new(kafka, CLIENT);
         let client = source.client.clone();
         let most = Budget::of(&self.config.producer).record;
         let (kafka, limits) = ((kafka.clone(), admin), (self.limits.clone(), most));
-        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client).await
+        let rules = rules(&self.config)?;
+        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client, (rules, images))
+            .await
     }
 
     /// The stages, from the stream to Kafka.
@@ -178,7 +183,7 @@ impl Life {
         session: Session,
         state: State,
         Beginning { origin, position, is_first, gap }: Beginning,
-        routes: Routes,
+        (routes, with_images): (Routes, bool),
         lost: Arc<AtomicBool>,
     ) -> Result<()> {
         let settings = &self.config.producer;
@@ -190,6 +195,7 @@ impl Life {
         let (client, version) = (source.client.clone(), source.server.version);
         let database = only_database(&self.config.filter());
         let stream = Stream::new(client, version, database, settings.batch_events, origin);
+        let stream = stream.with_images(with_images);
         let ends = Ends { batches: batches_out, requests: requests_out, publisher: encoded, is_copying };
         let mut encoder = Encoder::new(position);
         if let Some(gap) = &gap {
@@ -220,6 +226,25 @@ impl Life {
         self.conditions.slice.ready();
         stages.join().await
     }
+}
+
+/// The rules that this side applies.
+fn rules(config: &Config) -> Result<Rules> {
+    Rules::of_producer(&config.rules, config.worker.mask_key.as_ref()).map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
+        Error::new(Kind::Misconfigured, lines.join("; "))
+    })
+}
+
+/// Problems of the configuration that only the producer can see.
+#[must_use]
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let problems =
+        Rules::of_producer(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    // What is wrong with the patterns, and that the key is missing, is told already.
+    let told = |path: &str| path.ends_with("].namespace") || path == "worker.mask_key";
+    let inside = problems.into_iter().filter(|problem| !told(&problem.path));
+    inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 
 fn publish_all(session: &Session, batches: Inlet, most_bytes: usize) -> Result<()> {

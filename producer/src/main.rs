@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use common::{
     cli::SnapshotOrder,
-    config::{Config, Role},
+    config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
     supervision::blocking,
@@ -16,6 +16,10 @@ struct Producer;
 impl Service for Producer {
     const ROLE: Role = Role::Producer;
     const CONDITIONS: &'static [&'static str] = producer::pipeline::CONDITIONS;
+
+    fn problems(config: &Config) -> Vec<Problem> {
+        producer::life::problems(config)
+    }
 
     async fn connect(config: Arc<Config>) -> Result<Vec<String>> {
         producer::pipeline::reach(&config).await

@@ -23,7 +23,7 @@ use common::{
 use tokio::sync::watch;
 
 use crate::{
-    capture::{Origin, Stream, only_database},
+    capture::{Origin, Stream, Wanted as Images, only_database},
     membership::{self, Held},
     seats::{KAFKA, Seats},
     snapshot::{self, Query, Range, catalog},
@@ -81,7 +81,9 @@ async fn open_stream(config: &Config, source: &Source) -> Result<()> {
     let database = only_database(&config.filter());
     let origin = Origin::At(source.cluster_time().await?.next());
     let (client, version) = (source.client.clone(), source.server.version);
-    Stream::new(client, version, database, config.producer.batch_events, origin).try_open().await
+    let images = Images::new(config, version)?;
+    let stream = Stream::new(client, version, database, config.producer.batch_events, origin);
+    stream.with_images(images.are_some()).try_open().await
 }
 
 /// Reads a little as the snapshot will: by UUID, which needs a role that the stream does not.

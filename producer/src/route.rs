@@ -20,18 +20,28 @@ use common::{
 use mongodb::Client;
 use tokio::time::Instant;
 
-use crate::{publish::Limits, snapshot::catalog};
+use shape::{Rule, Rules};
+
+use crate::{
+    capture::{Beside, Wanted as Images},
+    publish::Limits,
+    snapshot::catalog,
+};
 
 /// How soon a broker is asked again about a topic that it has not heard of.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where one namespace's events go.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Route {
     /// The topic.
     pub topic: Topic,
     /// The namespace's text, `db.coll`.
     pub name: String,
+    /// The rules that are applied before anything of the namespace enters Kafka.
+    pub rule: Option<Rule>,
+    /// Which documents stand beside its changes; `None` where the stream shows none.
+    pub beside: Option<Beside>,
     /// The largest record, in bytes, that the topic takes and `producer.memory_mib` allows.
     pub limit: usize,
 }
@@ -56,6 +66,8 @@ pub struct Routes {
     /// Bytes of a record, whatever its topic takes.
     most: usize,
     source: Client,
+    rules: Rules,
+    images: Images,
 }
 
 impl Routes {
@@ -71,15 +83,17 @@ impl Routes {
         (kafka, admin): (Kafka, Admin),
         (limits, most): (Arc<Limits>, usize),
         source: Client,
+        (rules, images): (Rules, Images),
     ) -> Result<Self> {
-        let mut routes = Self { known: HashMap::new(), filter, topics, kafka, admin, limits, most, source };
+        let mut routes =
+            Self { known: HashMap::new(), filter, topics, kafka, admin, limits, most, source, rules, images };
         known.iter().try_for_each(|topic| routes.check(topic))?;
         let ledgers = [routes.topics.positions(), routes.topics.control()];
         let names = known.iter().map(|topic| topic.topic.clone()).chain(ledgers);
         let limits = routes.limits(names.collect()).await?;
         for (topic, limit) in known.iter().zip(limits) {
             if routes.filter.carries(&topic.ns) {
-                routes.learn(topic.clone(), limit);
+                routes.learn(topic.clone(), limit)?;
             }
         }
         Ok(routes)
@@ -157,15 +171,24 @@ impl Routes {
         let (topic, ensured) = self.create(ns).await?;
         let limit = self.limit_of_new(&topic.topic, ensured).await?;
         tracing::info!(%ns, topic = %topic.topic, partitions = topic.partitions, limit, "carrying a namespace");
-        self.learn(topic.clone(), limit);
+        self.learn(topic.clone(), limit)?;
         Ok(Some(topic))
     }
 
-    fn learn(&mut self, topic: Topic, limit: usize) {
+    fn learn(&mut self, topic: Topic, limit: usize) -> Result<()> {
         let ns = topic.ns.clone();
+        let rule =
+            self.rules.rule(&ns).map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
         let most = self.most.min(MAX_RECORD_BYTES as usize);
-        let route = Route { name: ns.to_string(), topic, limit: limit.min(most) };
+        let route = Route {
+            name: ns.to_string(),
+            topic,
+            rule: rule.cloned(),
+            beside: self.images.of(&ns),
+            limit: limit.min(most),
+        };
         self.known.entry(ns.db).or_default().insert(ns.coll, Decision::Carried(Arc::new(route)));
+        Ok(())
     }
 
     async fn create(&self, ns: &Namespace) -> Result<(Topic, Ensured)> {

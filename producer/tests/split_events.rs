@@ -37,7 +37,7 @@ async fn source(test: &str) -> (Client, Server, Database) {
 
 fn stream(client: &Client, server: &Server, database: &Database, origin: Origin) -> Stream {
     let name = database.name().to_owned();
-    Stream::new(client.clone(), server.version, Some(name), 100, origin).with_images()
+    Stream::new(client.clone(), server.version, Some(name), 100, origin).with_images(true)
 }
 
 /// Where the source is now.

@@ -42,6 +42,18 @@ pub enum Unclear {
 }
 
 impl Delta {
+    /// The delta as it is.
+    #[must_use]
+    pub fn of(delta: &UpdateDescription<'_>) -> Self {
+        let paths = delta.disambiguated_paths.map_or(&[][..], |paths| paths.as_bytes());
+        let parts =
+            [delta.updated_fields, delta.removed_fields, delta.truncated_arrays].map(|part| part.as_bytes());
+        let updated = parts[0].len();
+        let removed = updated + parts[1].len();
+        let ends = [updated, removed, removed + parts[2].len()];
+        Self { bytes: [parts[0], parts[1], parts[2], paths].concat(), ends, is_diff: delta.is_diff }
+    }
+
     /// The delta, viewed as an event's.
     ///
     /// # Panics

@@ -50,6 +50,7 @@ mod compile;
 mod contradictions;
 mod delta;
 mod document;
+mod filter;
 mod machine;
 mod mask;
 mod names;
@@ -64,8 +65,9 @@ pub mod testing;
 
 pub use compile::Problem;
 pub use delta::{Delta, Shaped, Unclear};
+pub use filter::{Predicate, Verdict};
 pub use rule_path::{Component, Path, PathError};
-pub use rules::{Conflict, Rules};
+pub use rules::{Conflict, Rule, Rules};
 
 use machine::Machine;
 use mask::Key;

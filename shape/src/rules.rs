@@ -1,11 +1,14 @@
 //! Which rules hold for which namespace: the most specific pattern that matches.
 
 use common::{
-    config::{secret::Secret, types::FieldRules},
+    config::{
+        secret::Secret,
+        types::{FieldRules, Place},
+    },
     namespace::{Namespace, Pattern},
 };
 
-use super::{Problem, Shaper, compile, mask::Key};
+use super::{Predicate, Problem, Shaper, compile, mask::Key};
 
 /// All field rules of a pipeline.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +21,38 @@ pub struct Rules {
 struct Entry {
     at: usize,
     pattern: Pattern,
-    shaper: Option<Shaper>,
+    rule: Rule,
+}
+
+/// What holds for a namespace.
+#[derive(Debug, Clone, Default)]
+pub struct Rule {
+    /// What becomes of fields; `None` when all pass as they are.
+    pub shaper: Option<Shaper>,
+    /// Which documents are carried; `None` when all are.
+    pub predicate: Option<Predicate>,
+    /// Who applies it.
+    pub at: Place,
+}
+
+impl Rule {
+    fn compile(at: &str, rules: &FieldRules, key: Option<&Key>) -> Result<Self, Vec<Problem>> {
+        let shaper = compile::shaper(at, rules, key);
+        let filter = rules.filter.as_deref();
+        let predicate = filter.map(|filter| Predicate::compile(&format!("{at}.filter"), filter)).transpose();
+        match (shaper, predicate) {
+            (Ok(shaper), Ok(predicate)) => Ok(Self { shaper, predicate, at: rules.at }),
+            (shaper, predicate) => {
+                Err([shaper.err(), predicate.err()].into_iter().flatten().flatten().collect())
+            }
+        }
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.shaper.is_none() && self.predicate.is_none()
+    }
 }
 
 /// Two equally specific patterns match one namespace. Names are compared when rules are compiled; that two regular
@@ -53,10 +87,10 @@ impl Rules {
             let pattern = rule.namespace.parse::<Pattern>();
             let pattern = pattern
                 .map_err(|e| problems.push(Problem::new(format!("rules[{at}].namespace"), e.to_string())));
-            let shaper = compile::shaper(&format!("rules[{at}]"), rule, key.as_ref())
+            let rule = Rule::compile(&format!("rules[{at}]"), rule, key.as_ref())
                 .map_err(|found| problems.extend(found));
-            if let (Ok(pattern), Ok(shaper)) = (pattern, shaper) {
-                entries.push(Entry { at, pattern, shaper });
+            if let (Ok(pattern), Ok(rule)) = (pattern, rule) {
+                entries.push(Entry { at, pattern, rule });
             }
         }
         problems.extend(conflicts(&entries));
@@ -67,11 +101,31 @@ impl Rules {
         Ok(Self { entries })
     }
 
-    /// The shaper for a namespace; `None` when everything passes. The caller keeps the answer.
+    /// Compiles the rules that the producer applies; a namespace whose most specific rule is the worker's has none.
+    ///
+    /// # Errors
+    /// Every [`Problem`] of all of them.
+    pub fn of_producer(rules: &[FieldRules], key: Option<&Secret>) -> Result<Self, Vec<Problem>> {
+        let own = |rule: &FieldRules| match rule.at {
+            Place::Producer => rule.clone(),
+            Place::Worker => FieldRules { namespace: rule.namespace.clone(), ..FieldRules::default() },
+        };
+        Self::compile(&rules.iter().map(own).collect::<Vec<_>>(), key)
+    }
+
+    /// The shaper for a namespace; `None` when every field passes. The caller keeps the answer.
     ///
     /// # Errors
     /// [`Conflict`] when two regular expressions match.
     pub fn for_namespace(&self, namespace: &Namespace) -> Result<Option<&Shaper>, Conflict> {
+        Ok(self.rule(namespace)?.and_then(|rule| rule.shaper.as_ref()))
+    }
+
+    /// What holds for a namespace; `None` when nothing changes it. The caller keeps the answer.
+    ///
+    /// # Errors
+    /// [`Conflict`] when two regular expressions match.
+    pub fn rule(&self, namespace: &Namespace) -> Result<Option<&Rule>, Conflict> {
         let mut matching = self.entries.iter().filter(|entry| entry.pattern.matches(namespace));
         let Some(first) = matching.next() else { return Ok(None) };
         match matching.next() {
@@ -82,7 +136,7 @@ impl Rules {
                 second: second.at,
                 second_pattern: second.pattern.to_string(),
             }),
-            _ => Ok(first.shaper.as_ref()),
+            _ => Ok(Some(&first.rule).filter(|rule| !rule.is_idle())),
         }
     }
 }

@@ -4,7 +4,9 @@ use std::fs;
 
 use bson::RawDocument;
 
-use crate::{Pipeline, compare, history, log::parse_time, source_events, source_events::Time};
+use crate::{
+    DEADLINE, Pipeline, compare, eventually, history, log::parse_time, source_events, source_events::Time,
+};
 
 impl Pipeline {
     /// Waits until everything is through, then compares everything: the records in Kafka with the source's own change
@@ -27,12 +29,27 @@ impl Pipeline {
 
     /// Compares the target with the source.
     pub async fn check_target(&self) {
-        let mut source = compare::contents(&self.source, &self.databases).await.expect("the source answers");
-        source.retain(|ns, _| !self.left_out.contains(ns));
-        let target = compare::contents(&self.target, &self.databases).await.expect("the target answers");
-        if let Some(differences) = compare::differences(&compare::shaped(source, &self.rules), &target) {
+        if let Some(differences) = self.differences().await {
             panic!("the target differs from the source: {differences}");
         }
+    }
+
+    /// Waits until the target is what it should be: documents that are asked for take another round.
+    pub async fn arrives(&mut self) {
+        self.applied().await;
+        eventually("the target is the source", DEADLINE, async || {
+            self.differences().await.map_or(Ok(()), Err)
+        })
+        .await;
+    }
+
+    async fn differences(&self) -> Option<String> {
+        let mut source = compare::contents(&self.source, &self.databases).await.expect("the source answers");
+        source.retain(|ns, _| !self.left_out.contains(ns));
+        let found = compare::filtered(&self.source, &mut source, &self.rules).await;
+        found.expect("the source answers");
+        let target = compare::contents(&self.target, &self.databases).await.expect("the target answers");
+        compare::differences(&compare::shaped(source, &self.rules), &target)
     }
 
     /// Where the stream began, as the producer's log says: the last time, for one that is killed before its first position is

@@ -51,6 +51,27 @@ fn id(document: &RawDocumentBuf) -> Vec<u8> {
     key.into_bytes()
 }
 
+/// Leaves what the source itself finds by the rules' filters.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn filtered(
+    client: &Client,
+    contents: &mut Contents,
+    rules: &BTreeMap<String, Rules>,
+) -> Result<()> {
+    for (ns, documents) in contents.iter_mut() {
+        let Some(filter) = rules.get(ns).and_then(|rules| rules.filter.clone()) else { continue };
+        let (db, coll) = ns.split_once('.').expect("a namespace has a dot");
+        let found = client.database(db).collection::<RawDocumentBuf>(coll).find(filter).await?;
+        let found: Vec<RawDocumentBuf> = found.try_collect().await?;
+        let found: BTreeSet<_> = found.iter().map(id).collect();
+        documents.retain(|id, _| found.contains(id));
+    }
+    contents.retain(|_, documents| !documents.is_empty());
+    Ok(())
+}
+
 /// The source as it should have arrived.
 #[must_use]
 pub fn shaped(mut contents: Contents, rules: &BTreeMap<String, Rules>) -> Contents {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bson::{RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, raw::RawBson};
+use bson::{Bson, Document, RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, raw::RawBson};
 use hmac::{Hmac, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
@@ -19,6 +19,8 @@ pub struct Rules {
     rename: BTreeMap<String, String>,
     mask: BTreeMap<String, Mask>,
     key: String,
+    /// The query that documents are carried by.
+    pub filter: Option<Document>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,13 @@ enum Mask {
     Hash,
     Redact,
     Truncate(usize),
+}
+
+/// The query that a text of Extended JSON is.
+fn query(text: &str) -> Document {
+    let json: Value = serde_json::from_str(text).expect("a filter is JSON");
+    let query = Bson::try_from(json).expect("of the extended kind");
+    query.as_document().expect("a query is a document").clone()
 }
 
 impl Rules {
@@ -47,10 +56,11 @@ impl Rules {
             rename: table("rename").iter().map(|(path, name)| (path.clone(), text(name))).collect(),
             mask: table("mask").iter().map(|(path, value)| (path.clone(), mask(value))).collect(),
             key: key.to_owned(),
+            filter: rule["filter"].as_str().map(query),
         }
     }
 
-    /// The document as it may arrive. `_id` always passes.
+    /// The document as it may arrive, where it arrives. `_id` always passes.
     #[must_use]
     pub fn shape(&self, document: &RawDocument) -> RawDocumentBuf {
         let Some(paths) = &self.allow else { return self.document(document, "", None) };

@@ -11,6 +11,7 @@ mod copied;
 mod databases;
 mod ddl;
 mod filtered;
+mod filters;
 mod ids;
 mod interop;
 mod kills;

@@ -255,7 +255,7 @@ fn stop_within(config: &Config) -> Duration {
 pub fn problems(config: &Config) -> Vec<Problem> {
     let problems = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
     // What is wrong with the patterns, and that the key is missing, is told already.
-    let told = |path: &str| path.ends_with(".namespace") || path == "worker.mask_key";
+    let told = |path: &str| path.ends_with("].namespace") || path == "worker.mask_key";
     let inside = problems.into_iter().filter(|problem| !told(&problem.path));
     inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, Problem, Role, origin::Origins, secret::Secret};
+use super::{Config, Problem, Role, origin::Origins, secret::Secret, types::Place};
 
 /// Reads the secrets of the role's own end from their files; the other end's files may not even be mounted here.
 pub(super) fn fetch(
@@ -38,12 +38,19 @@ pub(super) fn fetch(
             uri.into_iter().chain(mask).collect()
         }
         Role::Producer => {
-            let source = &mut config.source;
+            // Only who masks need have the key mounted.
+            let masks = config.rules.iter().any(|rule| rule.at == Place::Producer && rule.hashes());
+            let Config { source, worker, .. } = config;
+            let mask = masks.then(|| key("worker.mask_key", &mut worker.mask_key, &worker.mask_key_file));
             let slices = source.slices.iter_mut().enumerate();
             let slices = slices.filter_map(|(i, slice)| {
                 one(&format!("source.slices[{i}]"), &mut slice.uri, &slice.uri_file)
             });
-            one("source", &mut source.uri, &source.uri_file).into_iter().chain(slices).collect()
+            one("source", &mut source.uri, &source.uri_file)
+                .into_iter()
+                .chain(slices)
+                .chain(mask.flatten())
+                .collect()
         }
     }
 }

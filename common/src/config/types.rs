@@ -42,6 +42,11 @@ pub struct Config {
     /// name before `db.*` and `*.coll`, those before a regular expression, that before `*.*`.
     #[serde(default)]
     pub rules: Vec<FieldRules>,
+    /// Documents that stand beside their changes, one table each; of several that match a namespace the most specific one holds, as with
+    /// `rules`. Without them updates say what changed, and nothing else. Needs a source of MongoDB 6.0 at the least, and collections
+    /// with `changeStreamPreAndPostImages`: others go on without.
+    #[serde(default)]
+    pub images: Vec<Images>,
     /// Namespaces that have another name at the target, one table each; all others keep theirs. Of several whose pattern
     /// matches, the most specific one holds, as with `rules`. Two namespaces never share one at the target: where the
     /// configuration shows that they would, it is refused, else the worker stops when it meets the second. Topics, metrics and
@@ -274,7 +279,7 @@ pub struct Worker {
     pub ddl: Ddl,
     /// What is learnt about documents while they pass.
     pub schema: SchemaSettings,
-    /// The key of the masks that say `hash`, 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
+    /// The key of the masks that say `hash`, also of those that the producer applies; 16 characters at the least; `openssl rand -hex 32` makes a good one. A secret: prefer
     /// `mask_key_file` or the environment. With another key every digest is another, so changing it calls for a new copy.
     pub mask_key: Option<Secret>,
     /// File that holds the key (a mounted secret), instead of `mask_key`. Relative to the configuration file; given as a
@@ -374,6 +379,34 @@ pub struct FieldRules {
     /// lengths stay to be seen. `redact`: the value becomes `"***"`, a document or array as a whole.
     #[serde(default)]
     pub mask: BTreeMap<String, Mask>,
+    /// Which documents are carried: a MongoDB query on the document as the source holds it, in Extended JSON, say
+    /// `'{"deletedAt": null, "region": {"$in": ["eu", "us"]}}'`. A document that stops matching is deleted at the target, one that
+    /// starts matching arrives whole. Empty: all are carried.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// Who applies these rules.
+    #[serde(default)]
+    pub at: Place,
+}
+
+impl FieldRules {
+    /// Whether a mask asks for digests.
+    #[must_use]
+    pub fn hashes(&self) -> bool {
+        self.mask.values().any(|mask| *mask == Mask::Hash)
+    }
+}
+
+/// Who applies rules.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The worker: Kafka holds what the source does.
+    #[default]
+    Worker,
+    /// The producer: what the rules keep back never enters Kafka. It needs the key of the masks that say `hash`, and has to be
+    /// started anew when the rules change.
+    Producer,
 }
 
 /// What takes the place of a value.
@@ -386,6 +419,32 @@ pub enum Mask {
     Redact,
     /// Its first characters.
     Truncate(#[schemars(range(min = 1, max = 1_000_000))] u32),
+}
+
+/// Which documents stand beside the changes of a namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Images {
+    /// Namespace pattern, written as in `namespaces.include`.
+    pub namespace: String,
+    /// The document after an update. It is applied whole: filters need not ask for documents, and update pipelines that move fields arrive in
+    /// the source's order.
+    #[serde(default)]
+    pub post: Image,
+    /// The document before a change, for other readers of the topic; nothing at the target depends on it.
+    #[serde(default)]
+    pub pre: Image,
+}
+
+/// Whether a document stands beside a change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Image {
+    /// It does not.
+    #[default]
+    Off,
+    /// Where the source has it.
+    Available,
 }
 
 /// A namespace's name at the target.

@@ -6,11 +6,13 @@
 
 mod batch;
 mod follow;
+mod images;
 mod split;
 mod stream;
 pub mod token;
 
 pub use batch::Batch;
 pub use follow::follow;
+pub use images::{Beside, Wanted};
 pub use split::{Fragments, Place};
 pub use stream::{Origin, Stream, only_database};

@@ -69,8 +69,8 @@ impl Stream {
     /// Also shows the document before and after each change, where the collection keeps these images (6.0+). Only such events
     /// can be split: any other has one large field, which fits into a fragment only if the whole event fits into one.
     #[must_use]
-    pub const fn with_images(mut self) -> Self {
-        self.opening.with_images = true;
+    pub const fn with_images(mut self, with_images: bool) -> Self {
+        self.opening.with_images = with_images;
         self
     }
 

@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
-use common::{cluster_time::ClusterTime, headers::Format, position::Position};
+use common::{
+    cluster_time::ClusterTime,
+    headers::{Format, Ruled},
+    position::Position,
+};
 
 use crate::route::Route;
 
@@ -27,6 +31,8 @@ pub struct Record {
     pub barrier: Option<String>,
     /// Namespace of the event, where the record stands in another one's topic.
     pub of: Option<Arc<Route>>,
+    /// What the rules of this side have made of it.
+    pub ruled: Option<Ruled>,
     /// How the value is encoded.
     pub format: Format,
     key: Option<Range<usize>>,
@@ -110,6 +116,7 @@ impl Record {
             transaction: None,
             barrier: None,
             of: None,
+            ruled: None,
             format: Format::ExtJson,
             key: None,
             value: 0..0,

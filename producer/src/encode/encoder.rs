@@ -17,7 +17,13 @@ use common::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Encoded, Entry, Record, snapshot_event, transaction};
+use shape::Rule;
+
+use super::{
+    Encoded, Entry, Record,
+    ruled::{self, Written},
+    snapshot_event, transaction,
+};
 use crate::route::Route;
 
 /// Memory that is kept for the next event, and that a batch begins with, at most: one large event must not make all after it as
@@ -34,6 +40,10 @@ pub struct Encoder {
     announcements: Vec<Entry>,
     hash: Vec<u8>,
     event: Writer,
+    /// An event without the documents that nobody asked for.
+    bare: Writer,
+    /// What rules leave of an event.
+    left: Writer,
 }
 
 impl Encoder {
@@ -48,6 +58,8 @@ impl Encoder {
             announcements: Vec::new(),
             hash: Vec::new(),
             event: Writer::new(),
+            bare: Writer::new(),
+            left: Writer::new(),
         }
     }
 
@@ -79,15 +91,67 @@ impl Encoder {
     /// # Errors
     /// [`Kind::Invariant`] for a document change without a document key or cluster time, which no server sends.
     pub fn event(&mut self, event: &ChangeEvent<'_>, route: &Arc<Route>) -> Result<()> {
+        let Some(beside) = route.beside else { return self.asked_for(event, route) };
+        let mut bare = std::mem::take(&mut self.bare);
+        let added = match beside.write(event, &mut bare).map_err(malformed)? {
+            true => Document::new(bare.as_bytes())
+                .and_then(ChangeEvent::parse)
+                .map_err(malformed)
+                .and_then(|event| self.asked_for(&event, route)),
+            false => self.asked_for(event, route),
+        };
+        if bare.len() <= KEPT_BYTES {
+            self.bare = bare;
+        }
+        added
+    }
+
+    /// Adds an event that shows only what was asked for.
+    fn asked_for(&mut self, event: &ChangeEvent<'_>, route: &Arc<Route>) -> Result<()> {
         let time = event.cluster_time.ok_or_else(|| broken("a change event without clusterTime"))?;
         let id = match event.document_key {
             Some(key) if event.operation.is_document_change() => Some(id_of(key)?),
             _ if event.operation.is_document_change() => return Err(broken("a change without documentKey")),
             _ => None,
         };
-        let mut record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
-        record.transaction = transaction::place(event, &mut self.position.transaction).map_err(malformed)?;
-        self.push(record, id.as_ref(), event.bytes)
+        let record = Record::new(route, name(event.operation), time, self.next_sequence(), false);
+        match &route.rule {
+            Some(rule) if event.operation.is_document_change() => self.push_ruled(record, event, rule),
+            _ => self.push_event(record, id.as_ref(), event),
+        }
+    }
+
+    fn push_event(
+        &mut self,
+        mut record: Record,
+        id: Option<&Element<'_>>,
+        event: &ChangeEvent<'_>,
+    ) -> Result<()> {
+        if !record.is_snapshot {
+            record.transaction =
+                transaction::place(event, &mut self.position.transaction).map_err(malformed)?;
+        }
+        self.push(record, id, event.bytes)
+    }
+
+    /// Adds what the rules leave of a change of a document.
+    fn push_ruled(&mut self, mut record: Record, event: &ChangeEvent<'_>, rule: &Rule) -> Result<()> {
+        let mut left = std::mem::take(&mut self.left);
+        let written = ruled::write(event, rule, &mut left).map_err(malformed)?;
+        let pushed = match written {
+            None => Ok(()),
+            Some(Written { operation, ruled }) => {
+                (record.operation, record.ruled) = (Cow::Borrowed(operation), Some(ruled));
+                let left = Document::new(left.as_bytes()).map_err(malformed)?;
+                let left = ChangeEvent::parse(left).map_err(malformed)?;
+                let id = left.document_key.map(id_of).transpose()?;
+                self.push_event(record, id.as_ref(), &left)
+            }
+        };
+        if left.len() <= KEPT_BYTES {
+            self.left = left;
+        }
+        pushed
     }
 
     /// Adds a definition change that every partition of these topics has to stop at: a record in each, with consecutive sequence numbers.
@@ -148,7 +212,12 @@ impl Encoder {
         let operation = Cow::Borrowed(snapshot_event::operation(document.is_some()));
         let record = Record::new(route, operation, time, self.next_sequence(), true);
         let view = Document::new(event.as_bytes()).map_err(malformed)?;
-        let pushed = self.push(record, Some(id), view);
+        let pushed = match &route.rule {
+            Some(rule) => ChangeEvent::parse(view)
+                .map_err(malformed)
+                .and_then(|event| self.push_ruled(record, &event, rule)),
+            None => self.push(record, Some(id), view),
+        };
         if event.len() <= KEPT_BYTES {
             self.event = event;
         }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod encoder;
+mod ruled;
 mod snapshot_event;
 mod transaction;
 

@@ -18,7 +18,7 @@ use crate::route::Route;
 fn route(coll: &str) -> Arc<Route> {
     let ns = common::namespace::Namespace::new("test", coll);
     let topic = Topic { topic: ns.to_string(), ns, partitions: 8 };
-    Arc::new(Route { name: topic.ns.to_string(), topic, limit: 1 << 20 })
+    Arc::new(Route { name: topic.ns.to_string(), topic, rule: None, beside: None, limit: 1 << 20 })
 }
 
 fn encoder(sequence: u64) -> Encoder {

@@ -1,7 +1,7 @@
 //! Writing record headers.
 
 use common::headers::{
-    BARRIER, CT, FORMAT, Format, NS, OP, PART, Part, SEQ, SNAPSHOT, Sequence, TXN, V, VERSION,
+    BARRIER, CT, FORMAT, Format, NS, OP, PART, Part, RULES, SEQ, SNAPSHOT, Sequence, TXN, V, VERSION,
 };
 use rdkafka::message::{Header, OwnedHeaders};
 
@@ -25,6 +25,10 @@ pub(super) fn of(record: &Record, part: Option<Part>, slice: &str, epoch: u32) -
     };
     let headers = match &record.barrier {
         Some(place) => put(headers, BARRIER, place),
+        None => headers,
+    };
+    let headers = match record.ruled {
+        Some(ruled) => put(headers, RULES, ruled.text()),
         None => headers,
     };
     let headers = match record.format {

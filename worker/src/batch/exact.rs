@@ -57,6 +57,7 @@ impl<T: Target> Parts<T> {
             shaped: &shaped,
         };
         let (mut progress, mut tally) = (Progress::new(taken, &notes.ends), Tally::default());
+        ready.ask(&mut progress);
         loop {
             let ranges = progress.next(taken);
             if records(&ranges) == 0 {

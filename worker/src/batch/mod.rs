@@ -22,11 +22,11 @@ mod poisoned;
 mod portion;
 mod ready;
 mod report;
+mod ruled;
 mod select;
 mod shaped;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -45,7 +45,7 @@ use self::{
     habits::Habits,
     open::{Events, Notes, Place, Policy},
     report::{Done, Report},
-    select::{Choice, select},
+    select::{Choice, Verdict, select},
     shaped::Names,
 };
 use crate::{
@@ -218,13 +218,15 @@ impl<T: Target> Parts<T> {
         let names = Names::of(&events.events, &self.rules, &self.targets)?;
         let shaped = shaped::shape(&events.events, &names);
         let ranges: Vec<_> = notes.ends.iter().map(|end| 0..*end).collect();
-        let (none, nothing) = (Marks::default(), BTreeMap::new());
+        // Nobody keeps marks here, so nobody waits for an answer.
+        let none = Marks::default();
+        let asks = shaped.asks().map(|(place, reason)| (place, Verdict::Refuse(reason.clone()))).collect();
         let selected = select(
             &shaped,
             &Choice {
                 ranges: &ranges,
                 marks: &vec![&none; taken.len()],
-                verdicts: &nothing,
+                verdicts: &asks,
                 names: &names.names,
                 inserts: &self.inserts(&names.names),
                 order: None,

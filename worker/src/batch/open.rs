@@ -10,7 +10,7 @@ use common::{
     config::types::{Ddl, DdlPolicy, OtherDdl},
     error::{Error, Kind},
     event::{ChangeEvent, Operation},
-    headers::Headers,
+    headers::{Headers, Ruled},
     namespace::{Filter, Namespace},
 };
 
@@ -67,6 +67,8 @@ pub(super) struct Notes {
 pub(super) struct Event<'a> {
     pub(super) place: Place,
     pub(super) change: ChangeEvent<'a>,
+    /// What rules have made of it at the producer.
+    pub(super) ruled: Option<Ruled>,
 }
 
 /// What a batch holds.
@@ -176,7 +178,7 @@ impl<'r> Opened<'r> {
                     *events.operations.entry(change.operation.name()).or_default() += 1;
                     match policy.judge(&change, &mut carried) {
                         Judgement::Apply => {
-                            events.events.push(Event { place: *place, change });
+                            events.events.push(Event { place: *place, change, ruled: headers.rules });
                         }
                         Judgement::PassOver => {}
                         Judgement::Ignore(ns) => events.ignored.push((change.operation.name(), ns)),

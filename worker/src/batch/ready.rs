@@ -7,7 +7,7 @@ use common::{cluster_time::ClusterTime, error::Result, headers::Sequence, namesp
 use super::{
     open::{self, Events, Notes, Place},
     portion::Progress,
-    select::{Marked, Selected},
+    select::{Marked, Selected, Verdict},
     shaped::Shaped,
 };
 use crate::{
@@ -84,6 +84,17 @@ pub(super) fn move_on(
 }
 
 impl Ready<'_> {
+    /// Has the documents asked for that only show what is left of their updates; updates without a sequence find nobody to be asked.
+    pub(super) fn ask(&self, progress: &mut Progress) {
+        for (place, reason) in self.shaped.asks() {
+            let verdict = match self.sequence(place) {
+                Some(sequence) => Verdict::Missing(sequence.into()),
+                None => Verdict::Refuse(reason.clone()),
+            };
+            progress.verdicts.insert(place, verdict);
+        }
+    }
+
     pub(super) fn sequence(&self, place: Place) -> Option<Sequence<'_>> {
         decode::headers(&self.taken[place.lane].records[place.record]).ok()?.sequence
     }
@@ -107,6 +118,11 @@ pub(super) struct Expects<'e> {
 }
 
 impl Expects<'_> {
+    /// Whether a filter may keep the record's document away from the target.
+    fn may_be_away(&self, record: usize) -> bool {
+        self.ready.shaped.kept.contains(&self.selected.places[record])
+    }
+
     fn is_copied(&self, record: usize) -> bool {
         let Some(sequence) = self.ready.sequence(self.selected.places[record]) else { return false };
         let namespace = self.selected.records[record].namespace;
@@ -119,11 +135,12 @@ impl Expects<'_> {
 }
 
 impl Judge for Expects<'_> {
-    async fn should_be_there(&self, records: &[usize]) -> Result<Vec<usize>> {
-        let is_open = |record: &usize| self.has_sequence(*record) && !self.is_copied(*record);
-        if self.control.is_followed() && records.iter().any(is_open) {
+    async fn should_be_there(&self, records: &[usize], is_other: bool) -> Result<Vec<usize>> {
+        let carried = records.iter().copied().filter(|record| is_other || !self.may_be_away(*record));
+        let is_open = |record: usize| self.has_sequence(record) && !self.is_copied(record);
+        if self.control.is_followed() && carried.clone().any(is_open) {
             self.control.catch_up().await?;
         }
-        Ok(records.iter().copied().filter(|record| self.is_copied(*record)).collect())
+        Ok(carried.filter(|record| self.is_copied(*record)).collect())
     }
 }

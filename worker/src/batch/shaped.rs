@@ -3,7 +3,10 @@
 //! Pure. Field rules are applied to every document and every delta here, on the only road to the target. Two steps, because the
 //! planned records borrow what shaping writes.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use common::{
     error::{Error, Kind, Result},
@@ -15,6 +18,7 @@ use common::{
 use super::{
     open::{Event, Place},
     poisoned::Poisoned,
+    ruled::{Judgement, judge},
 };
 use crate::{
     dead_letter::Reason,
@@ -22,7 +26,7 @@ use crate::{
     plan::{Change, NamespaceId},
     targets::Targets,
 };
-use shape::{Rules, Shaper, Unclear};
+use shape::{Rule, Rules, Shaper, Unclear};
 
 /// The namespaces of a batch, numbered as they come.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ pub(super) struct Names<'a, 's> {
     pub(super) names: Vec<Namespace>,
     /// By the target's names, under which they are written.
     pub(super) targets: Vec<Namespace>,
-    shapers: Vec<Option<&'s Shaper>>,
+    rules: Vec<Option<&'s Rule>>,
 }
 
 /// What is left of an event.
@@ -49,6 +53,8 @@ enum Left<'a> {
     Delete,
     /// It cannot be shaped.
     Unclear(Reason),
+    /// Only the document itself can tell what is left; the reason is for where nobody can be asked for it.
+    Asks(Reason),
 }
 
 #[derive(Debug)]
@@ -68,6 +74,8 @@ pub(super) struct Shaped<'a> {
     arena: Vec<u8>,
     keys: Vec<u8>,
     entries: Vec<Entry<'a>>,
+    /// Updates whose documents may well be missing at the target.
+    pub(super) kept: HashSet<Place>,
     /// Events of which not even the document is clear.
     pub(super) refused: Vec<(Place, Reason)>,
 }
@@ -76,7 +84,7 @@ impl<'a, 's> Names<'a, 's> {
     /// Numbers the namespaces and looks up their field rules and their names at the target.
     pub(super) fn of(events: &[Event<'a>], rules: &'s Rules, targets: &Targets) -> Result<Self> {
         let mut names =
-            Self { numbers: HashMap::new(), names: Vec::new(), targets: Vec::new(), shapers: Vec::new() };
+            Self { numbers: HashMap::new(), names: Vec::new(), targets: Vec::new(), rules: Vec::new() };
         for event in events {
             let Some(ns) = event.change.ns else { continue };
             names.add((ns.db, ns.coll.unwrap_or_default()), rules, targets)?;
@@ -95,14 +103,13 @@ impl<'a, 's> Names<'a, 's> {
             return Ok(());
         }
         let ns = Namespace::new(both.0, both.1);
-        let shaper = rules
-            .for_namespace(&ns)
-            .map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
+        let rule =
+            rules.rule(&ns).map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
         let number = u32::try_from(self.names.len()).expect("a batch has few namespaces");
         self.numbers.insert(both, NamespaceId(number));
         self.targets.push(targets.of(&ns)?);
         self.names.push(ns);
-        self.shapers.push(shaper);
+        self.rules.push(rule);
         Ok(())
     }
 }
@@ -113,6 +120,7 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
         arena: Vec::new(),
         keys: Vec::new(),
         entries: Vec::with_capacity(events.len()),
+        kept: HashSet::new(),
         refused: Vec::new(),
     };
     let mut writer = Writer::new();
@@ -159,10 +167,11 @@ impl<'a> Shaped<'a> {
         let change = &event.change;
         let Some((ns, id)) = change.ns.zip(id_of(change)?) else { return Ok(()) };
         let namespace = names.numbers[&(ns.db, ns.coll.unwrap_or_default())];
-        let shaper = names.shapers[namespace.0 as usize];
-        let left = match self.left(change, shaper, writer) {
+        let rule = names.rules[namespace.0 as usize];
+        let left = match self.judged(event, rule, writer) {
             Ok(Some(left)) => left,
             Ok(None) => return Ok(()),
+            Err(unclear @ Unclear::Ambiguous) => Left::Asks(reason(&unclear)),
             Err(unclear) => Left::Unclear(reason(&unclear)),
         };
         let from = self.keys.len();
@@ -171,6 +180,25 @@ impl<'a> Shaped<'a> {
         let is_new = change.operation == Operation::Insert;
         self.entries.push(Entry { place: event.place, namespace, id, key, left, is_new });
         Ok(())
+    }
+
+    /// What the rules leave of an event; `None` when that is nothing.
+    fn judged(
+        &mut self,
+        event: &Event<'a>,
+        rule: Option<&Rule>,
+        writer: &mut Writer,
+    ) -> Result<Option<Left<'a>>, Unclear> {
+        match judge(event, rule)? {
+            Judgement::Carried(shaper) => self.left(&event.change, shaper, writer),
+            Judgement::Kept(shaper) => {
+                self.kept.insert(event.place);
+                self.left(&event.change, shaper, writer)
+            }
+            Judgement::Out => Ok(Some(Left::Delete)),
+            Judgement::Asks(reason) => Ok(Some(Left::Asks(reason))),
+            Judgement::Refused(reason) => Ok(Some(Left::Unclear(reason))),
+        }
     }
 
     /// `None` when nothing of the change passes.
@@ -201,6 +229,14 @@ impl<'a> Shaped<'a> {
         }
     }
 
+    /// Events whose documents have to be asked for, and what they are refused for where nobody can be asked.
+    pub(super) fn asks(&self) -> impl Iterator<Item = (Place, &Reason)> {
+        self.entries.iter().filter_map(|entry| match &entry.left {
+            Left::Asks(reason) => Some((entry.place, reason)),
+            _ => None,
+        })
+    }
+
     /// The entries, in the order of the batch.
     pub(super) fn entries(&self) -> impl Iterator<Item = Shape<'_>> {
         self.entries.iter().map(|entry| Shape {
@@ -220,10 +256,21 @@ impl<'a> Shaped<'a> {
             Left::Delta(delta) => Change::Delta(delta.view()),
             Left::WholeDelta(delta) => Change::Delta(*delta),
             Left::Delete => Change::Delete,
+            // Never applied: what becomes of it is known before it is chosen.
+            Left::Asks(_) => Change::Delta(NOTHING),
             Left::Unclear(reason) => return Err(reason),
         })
     }
 }
+
+/// An update that does nothing.
+const NOTHING: UpdateDescription<'static> = UpdateDescription {
+    updated_fields: Document::EMPTY,
+    removed_fields: Document::EMPTY,
+    truncated_arrays: Document::EMPTY,
+    is_diff: true,
+    disambiguated_paths: None,
+};
 
 /// One shaped event.
 #[derive(Debug, Clone, Copy)]

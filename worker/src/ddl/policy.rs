@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use common::{
     config::{
         Config,
-        types::{Ddl, DdlPolicy},
+        types::{Ddl, DdlPolicy, FieldRules},
     },
     error::{Error, Kind, Result},
     mapping::Mapping,
@@ -29,6 +29,7 @@ pub(crate) struct Policy {
     topics: BTreeSet<String>,
     /// Namespaces with field rules: what their indexes are about may have another name, or be no more.
     shaped: Vec<Pattern>,
+    rules: Vec<(Pattern, FieldRules)>,
 }
 
 /// The setting about indexes.
@@ -48,7 +49,10 @@ impl Policy {
     pub(crate) fn new(config: &Config) -> Self {
         let (ddl, filter, mapping) = (config.worker.ddl.clone(), config.filter(), config.mapping());
         let shaped = config.rules.iter().filter_map(|rules| rules.namespace.parse().ok()).collect();
-        Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), shaped }
+        let rules =
+            config.rules.iter().filter_map(|rules| Some((rules.namespace.parse().ok()?, rules.clone())));
+        let rules = rules.collect();
+        Self { rules, ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), shaped }
     }
 
     /// What a marker asks for. Of one whose second name is not carried only the places in the first name's topic are left.
@@ -78,6 +82,13 @@ impl Policy {
             }
             DdlPolicy::Apply => {}
         }
+        if let (Deed::Rename { .. }, Change::Rename { from, to, .. }) = (&deed, &marker.change)
+            && self.carries_other_documents(from, to)
+        {
+            let why = "its two names have different filters, so that the target holds other documents than it should under the new one. Carry it \
+                       out on the target, set worker.ddl.rename to `ignore`, and have the new name copied by a snapshot that reconciles";
+            return Err(refused(marker, why));
+        }
         if what == INDEXES && self.shaped.iter().any(|pattern| pattern.matches(&ns)) {
             return Ok(Wanted::Ignore);
         }
@@ -96,6 +107,17 @@ impl Policy {
             }
             None => Ok(Wanted::Apply(deed)),
         }
+    }
+
+    /// Whether the filters of two names differ.
+    fn carries_other_documents(&self, from: &Namespace, to: &Namespace) -> bool {
+        let filter = |ns: &Namespace| {
+            let matching = self.rules.iter().filter(|(pattern, _)| pattern.matches(ns));
+            matching
+                .max_by_key(|(pattern, _)| pattern.specificity())
+                .and_then(|(_, rules)| rules.filter.as_deref())
+        };
+        filter(from) != filter(to)
     }
 
     /// What is to be done, and which setting says whether it is.
@@ -202,6 +224,17 @@ mod tests {
         let drops = |coll| Change::DropIndexes(ns(coll), vec!["i".to_owned()]);
         assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Indexes(..))));
         assert_eq!(wanted(&kinds, drops("shaped")).unwrap().0, Wanted::Ignore);
+    }
+
+    #[test]
+    fn a_rename_between_names_of_different_filters_is_refused() {
+        let filtered = policy(
+            &json!({"rules": [{"namespace": "d.a", "filter": "{\"x\": 1}"}, {"namespace": "d.b", "deny": ["x"]}]}),
+        );
+        let error = wanted(&filtered, rename("a", "b")).unwrap_err();
+        assert!(error.context.contains("different filters"), "{error}");
+        assert!(wanted(&filtered, rename("b", "c")).is_ok());
+        assert!(wanted(&filtered, rename("a", "hidden")).is_ok());
     }
 
     #[test]

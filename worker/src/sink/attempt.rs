@@ -47,6 +47,10 @@ pub struct Attempt<'r, 'a> {
 
 /// Says which of the records that found no document, or another one, should have found theirs.
 pub trait Judge: Sync {
-    /// Of these records.
-    fn should_be_there(&self, records: &[usize]) -> impl Future<Output = Result<Vec<usize>>> + Send;
+    /// Of these records; `is_other` where they found another one, which nobody has kept away.
+    fn should_be_there(
+        &self,
+        records: &[usize],
+        is_other: bool,
+    ) -> impl Future<Output = Result<Vec<usize>>> + Send;
 }

@@ -154,7 +154,7 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
         if records.is_empty() {
             return Ok(());
         }
-        let wanted = self.judge.should_be_there(records).await?;
+        let wanted = self.judge.should_be_there(records, false).await?;
         if !wanted.is_empty() {
             return Err(Lesson::Missing(wanted).into());
         }
@@ -206,7 +206,7 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
 
     /// A delta that does not fit its document: the document is wrong where it was copied, else the delta.
     async fn unfit(&self, statement: &Statement<'a>, reason: Reason) -> Stop {
-        match self.judge.should_be_there(&[self.first_of(statement)]).await {
+        match self.judge.should_be_there(&[self.first_of(statement)], true).await {
             Ok(wanted) if wanted.is_empty() => self.give_up(statement, reason).into(),
             Ok(wanted) => Lesson::Missing(wanted).into(),
             Err(error) => error.into(),

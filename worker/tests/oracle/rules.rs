@@ -34,7 +34,14 @@ fn changing(rng: &mut Rng, names: Names) -> FieldRules {
     let rename = paths(rng, names, 5).into_iter().map(|path| (path, new_name(rng, names))).collect();
     let mask = paths(rng, names, 4).into_iter().map(|path| (path, mask(rng))).collect();
     let allow = if rng.once_in(3) { paths(rng, names, 4) } else { Vec::new() };
-    FieldRules { namespace: "*.*".to_owned(), allow, deny: paths(rng, names, 3), rename, mask }
+    FieldRules {
+        namespace: "*.*".to_owned(),
+        allow,
+        deny: paths(rng, names, 3),
+        rename,
+        mask,
+        ..FieldRules::default()
+    }
 }
 
 /// One that documents do not have, or one that they may have.

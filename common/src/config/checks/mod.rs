@@ -25,6 +25,7 @@ pub(super) fn all(role: Role, config: &Config) -> Vec<Problem> {
     librdkafka::check(&config.kafka.options, &mut problems);
     namespaces::check(&config.namespaces, &mut problems);
     rules::check(&config.rules, &config.namespaces, &mut problems);
+    rules::images(&config.images, &config.namespaces, &mut problems);
     rules::mask_key(role, config, &mut problems);
     map::check(config, &mut problems);
     telemetry(config, &mut problems);

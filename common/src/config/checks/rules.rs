@@ -6,7 +6,7 @@ use super::namespaces::read;
 use crate::{
     config::{
         Config, Problem, Role,
-        types::{FieldRules, Mask, Namespaces},
+        types::{FieldRules, Images, Namespaces, Place},
     },
     namespace::{Namespace, Pattern},
 };
@@ -17,23 +17,51 @@ const SHORTEST_KEY: usize = 16;
 struct Rule<'a> {
     path: String,
     pattern: Pattern,
-    rule: &'a FieldRules,
+    says: Says<'a>,
+}
+
+/// What is said of a namespace.
+#[derive(Clone, Copy)]
+enum Says<'a> {
+    Rules(&'a FieldRules),
+    Images(&'a Images),
 }
 
 impl Rule<'_> {
     fn says_the_same(&self, other: &Self) -> bool {
-        let (a, b) = (self.rule, other.rule);
-        a.allow == b.allow && a.deny == b.deny && a.rename == b.rename && a.mask == b.mask
+        let (a, b) = match (self.says, other.says) {
+            (Says::Rules(a), Says::Rules(b)) => (a, b),
+            (Says::Images(a), Says::Images(b)) => return a.post == b.post && a.pre == b.pre,
+            _ => return false,
+        };
+        let fields = a.allow == b.allow && a.deny == b.deny && a.rename == b.rename && a.mask == b.mask;
+        fields && a.filter == b.filter && a.at == b.at
     }
 }
 
 /// Checks every rule's pattern, and the rules against each other.
 pub(super) fn check(rules: &[FieldRules], namespaces: &Namespaces, problems: &mut Vec<Problem>) {
+    let rules = rules.iter().map(|rules| (rules.namespace.as_str(), Says::Rules(rules)));
+    check_all("rules", rules, namespaces, problems);
+}
+
+/// The same for images.
+pub(super) fn images(images: &[Images], namespaces: &Namespaces, problems: &mut Vec<Problem>) {
+    let images = images.iter().map(|images| (images.namespace.as_str(), Says::Images(images)));
+    check_all("images", images, namespaces, problems);
+}
+
+fn check_all<'a>(
+    list: &str,
+    said: impl Iterator<Item = (&'a str, Says<'a>)>,
+    namespaces: &Namespaces,
+    problems: &mut Vec<Problem>,
+) {
     let mut readable: Vec<Rule<'_>> = Vec::new();
-    for (i, rule) in rules.iter().enumerate() {
-        let path = format!("rules[{i}].namespace");
-        match read(&rule.namespace) {
-            Ok(pattern) => readable.push(Rule { path, pattern, rule }),
+    for (i, (namespace, says)) in said.enumerate() {
+        let path = format!("{list}[{i}].namespace");
+        match read(namespace) {
+            Ok(pattern) => readable.push(Rule { path, pattern, says }),
             Err(reason) => problems.push(Problem::new(path, reason)),
         }
     }
@@ -43,15 +71,17 @@ pub(super) fn check(rules: &[FieldRules], namespaces: &Namespaces, problems: &mu
     }
 }
 
-/// Whether there is a key for the rules that ask for digests. Only the worker masks, and only it need have the key.
+/// Whether there is a key for the rules that ask for digests. The producer need have it only where it masks; the worker always, for
+/// records may lie in Kafka from before the producer did.
 pub(super) fn mask_key(role: Role, config: &Config, problems: &mut Vec<Problem>) {
     let path = "worker.mask_key";
-    let asks = config.rules.iter().position(|rule| rule.mask.values().any(|mask| *mask == Mask::Hash));
+    let is_own = |rule: &FieldRules| role == Role::Worker || rule.at == Place::Producer;
+    let asks = config.rules.iter().position(|rule| rule.hashes() && is_own(rule));
     match (&config.worker.mask_key, asks) {
         (Some(key), _) if key.expose().chars().count() < SHORTEST_KEY => {
             problems.push(Problem::new(path, format!("is shorter than {SHORTEST_KEY} characters")));
         }
-        (None, Some(asks)) if role == Role::Worker && config.worker.mask_key_file.is_none() => {
+        (None, Some(asks)) if config.worker.mask_key_file.is_none() => {
             let reason = format!("missing, and rules[{asks}].mask says `hash`; set it or `mask_key_file`");
             problems.push(Problem::new(path, reason));
         }

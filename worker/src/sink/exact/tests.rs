@@ -71,7 +71,7 @@ fn delta(id: i32, fields: &bson::Document) -> Record<'static> {
 struct Should(Vec<usize>);
 
 impl Judge for Should {
-    async fn should_be_there(&self, records: &[usize]) -> Result<Vec<usize>> {
+    async fn should_be_there(&self, records: &[usize], _: bool) -> Result<Vec<usize>> {
         Ok(records.iter().copied().filter(|record| self.0.contains(record)).collect())
     }
 }
