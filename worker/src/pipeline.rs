@@ -44,7 +44,7 @@ use crate::{
     sweep::{Sweeper, Wanted},
     target::{self, Reached},
 };
-use shape::Rules;
+use shape::{Rules, declared::Schemas};
 
 const TARGET: &str = "target";
 const KAFKA: &str = "kafka";
@@ -246,10 +246,11 @@ fn stop_within(config: &Config) -> Duration {
 /// Problems of the configuration that only the worker can see.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
-    let problems = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    let schemas = Schemas::compile(&config.schemas).err().unwrap_or_default();
     // What is wrong with the patterns, and that the key is missing, is told already.
     let told = |path: &str| path.ends_with(".namespace") || path == "worker.mask_key";
-    let inside = problems.into_iter().filter(|problem| !told(&problem.path));
+    let inside = rules.into_iter().chain(schemas).filter(|problem| !told(&problem.path));
     inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 
