@@ -94,6 +94,8 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let (target, admin) =
         tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
     let observer = observer(config, &topics, context).await?;
+    let observed = observer.clone();
+    context.reports.answer("schema", move || observed.report());
     let budget = Budget::of(&config.worker);
     let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
     let shared = Arc::new(Shared::new(room));
