@@ -39,7 +39,7 @@ fn filled(rng: &mut Rng, names: Names, mut schema: DeclaredSchema) -> Option<Dec
             rng.pick(&[json!(7), json!("d"), json!({"$numberLong": "7"}), json!(true), json!({})]).clone();
         schema.defaults.insert(path.clone(), Anything(value));
         match compiled(&schema) {
-            Some(declared) => known = Some(declared),
+            Some(declared) => known = declared,
             None => drop(schema.defaults.remove(&path)),
         }
     }
