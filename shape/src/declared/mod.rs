@@ -52,7 +52,7 @@ mod spelling;
 mod tests;
 
 pub use self::{
-    compile::Schemas,
+    compile::{Conflict, Schemas},
     delta::JudgedDelta,
     document::Judged,
     drift::{Deed, Drift, Sort, Tally},

@@ -154,9 +154,9 @@ impl Places {
     pub(super) fn prune(&mut self, place: Place) -> bool {
         let node = self.node(place).clone();
         let below = node.fields.iter().map(|(_, place, _)| *place).chain(node.items);
-        // Not `all`: every branch is to be pruned.
-        let is_bare = below.fold(true, |is_bare, place| self.prune(place) && is_bare);
-        if is_bare && node.wanted.is_empty() && !node.is_closed {
+        // Every branch is pruned, also behind one that is not bare.
+        let asks = below.filter(|place| !self.prune(*place)).count() > 0;
+        if !asks && node.wanted.is_empty() && !node.is_closed {
             let kinds = node.kinds;
             self.0[place.0 as usize] = Node { kinds, ..Node::open() };
             return kinds.is_any();

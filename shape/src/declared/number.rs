@@ -55,7 +55,7 @@ impl Decimal {
             return made(coefficient, twos);
         }
         let mut tens = 0;
-        while twos > 0 && odd % 5 == 0 && doubled(odd, twos).is_none() {
+        while twos > 0 && odd.is_multiple_of(5) && doubled(odd, twos).is_none() {
             (odd, twos, tens) = (odd / 5, twos - 1, tens + 1);
         }
         made(doubled(odd, twos)?, tens)
@@ -87,7 +87,7 @@ impl Decimal {
         for _ in 0..self.exponent.unsigned_abs() {
             odd = match self.exponent {
                 1.. => odd.checked_mul(5)?,
-                _ if odd % 5 == 0 => odd / 5,
+                _ if odd.is_multiple_of(5) => odd / 5,
                 _ => return None,
             };
         }
