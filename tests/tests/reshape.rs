@@ -55,6 +55,10 @@ async fn new_rules_hold_for_old_documents_once_they_were_copied_again() {
     .await;
     assert!(!said(&pipeline).contains(&format!("resnapshot {}.orders", pipeline.name)));
 
+    let (_, report) = pipeline.workers[0].get("/api/v1/rules").await.expect("the worker answers");
+    let report: Value = serde_json::from_str(&report).expect("it is JSON");
+    assert_eq!(report["offers"], json!([format!("worker rules resnapshot {}.users", pipeline.name)]));
+
     let (status, told) = rules(&pipeline, &["resnapshot"]);
     assert_eq!(status, Some(0), "{told}");
     assert!(told.contains("300 documents") && !told.contains(".orders"), "{told}");

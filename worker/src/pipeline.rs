@@ -46,7 +46,7 @@ use crate::{
     sweep::{Sweeper, Wanted},
     target::{self, Reached},
 };
-use shape::Rules;
+use shape::{Rules, declared::Schemas};
 
 const TARGET: &str = "target";
 const KAFKA: &str = "kafka";
@@ -96,6 +96,8 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let (target, admin) =
         tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
     let observer = observer(config, &topics, context).await?;
+    let observed = observer.clone();
+    context.reports.answer("schema", move || observed.report());
     let budget = Budget::of(&config.worker);
     let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
     let shared = Arc::new(Shared::new(room));
@@ -109,6 +111,8 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let mut stages = context.supervisor();
     let sweeps = Wanted::default();
     let reshape = Reshape::new(config);
+    let known = reshape.clone();
+    context.reports.answer("rules", move || known.report());
     let around = (topics.clone(), admin, control.clone(), sweeps.clone(), reshape.clone());
     discover(&mut stages, config, context, &shared, found, around);
     if control.is_followed() {
@@ -253,10 +257,11 @@ fn stop_within(config: &Config) -> Duration {
 /// Problems of the configuration that only the worker can see.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
-    let problems = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    let schemas = Schemas::compile(&config.schemas).err().unwrap_or_default();
     // What is wrong with the patterns, and that the key is missing, is told already.
     let told = |path: &str| path.ends_with("].namespace") || path == "worker.mask_key";
-    let inside = problems.into_iter().filter(|problem| !told(&problem.path));
+    let inside = rules.into_iter().chain(schemas).filter(|problem| !told(&problem.path));
     inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 

@@ -25,7 +25,7 @@ use crate::{
     config::{Config, Loaded, Problem, Problems, Role, Sources},
     error::{Error, Kind, Result},
     supervision::Supervisor,
-    telemetry::health::Health,
+    telemetry::{health::Health, reports::Reports},
 };
 
 /// What makes a process a producer or a worker.
@@ -119,6 +119,8 @@ pub struct Context {
     pub shutdown: CancellationToken,
     /// Where conditions and heartbeats are reported.
     pub health: Health,
+    /// Where reports are offered to whoever asks over HTTP.
+    pub reports: Reports,
 }
 
 impl Context {

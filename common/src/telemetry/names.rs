@@ -113,6 +113,8 @@ metrics! {
     Counter Count WORKER_SKIPPED = "oplogue_worker_skipped_total" [""];
     /// What was new about documents once their namespace was known; kind `new_field`, `widened_type`, `new_type`, `missing_field` or `full`.
     Counter Count WORKER_SCHEMA_DRIFTS = "oplogue_worker_schema_drifts_total" ["ns, kind"];
+    /// What was done about departures from declared schemas: kind `new_field`, `missing_field`, `widened_type` or `incompatible_type`; policy `drop`, `coerce`, `default` or `quarantine`.
+    Counter Count WORKER_SCHEMA_DEEDS = "oplogue_worker_schema_departures_total" ["ns, kind, policy"];
     /// Definition changes carried out at the target.
     Counter Count WORKER_DDL_APPLIED = "oplogue_worker_ddl_applied_total" ["op"];
     /// Assigned partitions that wait at a definition change for the others to come to it.

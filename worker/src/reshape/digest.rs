@@ -5,7 +5,10 @@
 
 use common::{
     codec::hex,
-    config::{Config, types::FieldRules},
+    config::{
+        Config,
+        types::{DeclaredSchema, FieldRules},
+    },
     error::Result,
     namespace::{Namespace, Pattern},
 };
@@ -16,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::targets;
 
 /// Keys of a rule that do not decide what arrives.
-const IDLE: [&str; 2] = ["namespace", "at"];
+const IDLE: [&str; 3] = ["namespace", "at", "declared_file"];
 /// Bytes of the digest that are shown: enough to tell rules apart.
 const BYTES: usize = 8;
 
@@ -27,8 +30,10 @@ const BYTES: usize = 8;
 pub(super) fn of(config: &Config, ns: &Namespace) -> Result<String> {
     let rules = most_specific(ns, &config.rules, |rules| &rules.namespace);
     let key = rules.filter(|rules| !rules.mask.is_empty()).and(config.worker.mask_key.as_ref());
+    let schema = most_specific(ns, &config.schemas, |schema| &schema.namespace);
     let parts = json!({
         "rules": rules.map(|rules| telling(rules, &FieldRules::default())),
+        "schema": schema.map(|schema| telling(schema, &DeclaredSchema::default())),
         "maskKey": key.map(|key| digest(key.expose().as_bytes())),
         "target": targets::name(&config.mapping(), ns)?.to_string(),
     });

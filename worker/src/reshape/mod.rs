@@ -28,6 +28,7 @@ use common::{
     namespace::Namespace,
     telemetry::names,
 };
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +75,16 @@ impl Reshape {
     pub(crate) fn note(&self, key: &str, value: Option<&[u8]>) {
         self.ledger().note(key, value);
         self.inner.news.notify_one();
+    }
+
+    /// How the namespaces stand, and what brings those in line that are affected.
+    #[must_use]
+    pub fn report(&self) -> Value {
+        let view = self.ledger().view();
+        let affected = view.iter().filter(|view| view.standing == Standing::Affected);
+        let commands: Vec<_> =
+            affected.map(|view| format!("worker rules resnapshot {}", view.namespace)).collect();
+        json!({"namespaces": view, "offers": commands})
     }
 
     /// Tells of what is affected and writes down what is in line again, until `stop`.
