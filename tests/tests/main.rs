@@ -10,6 +10,7 @@ mod configuration;
 mod copied;
 mod databases;
 mod ddl;
+mod ddl_options;
 mod filtered;
 mod ids;
 mod interop;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bson::Document;
 use common::{
     config::{
         Config,
@@ -14,8 +15,9 @@ use common::{
 
 use super::{
     deed::Deed,
+    definition::Definition,
     marker::{Change, Marker},
-    work::Work,
+    options,
 };
 use crate::targets;
 
@@ -78,7 +80,7 @@ impl Policy {
             }
             DdlPolicy::Apply => {}
         }
-        if what == INDEXES && self.shaped.iter().any(|pattern| pattern.matches(&ns)) {
+        if what == INDEXES && self.is_shaped(&ns) {
             return Ok(Wanted::Ignore);
         }
         if !matches!(deed, Deed::Rename { .. }) {
@@ -108,18 +110,51 @@ impl Policy {
             }
             // Out of what is carried, it is gone.
             Change::Rename { from, .. } => (Deed::Drop(self.name(from)?), "drop"),
-            Change::CreateIndexes(ns, indexes) => {
-                (Deed::Indexes(self.name(ns)?, Work::create(indexes)), INDEXES)
-            }
-            Change::DropIndexes(ns, names) => (Deed::Indexes(self.name(ns)?, Work::drop(names)), INDEXES),
-            Change::ModifyIndex(ns, index) => (Deed::Indexes(self.name(ns)?, Work::modify(index)), INDEXES),
+            Change::CreateIndexes(ns, indexes) => self.define(ns, Definition::create_indexes(indexes), INDEXES)?,
+            Change::DropIndexes(ns, names) => self.define(ns, Definition::drop_indexes(names), INDEXES)?,
+            Change::Create(ns, made) => self.define(ns, options::create(made, self.is_shaped(ns)), "create")?,
+            Change::Modify(ns, changed) => self.modify(ns, changed)?,
         })
+    }
+
+    fn define(
+        &self,
+        ns: &Namespace,
+        definition: Definition,
+        what: &'static str,
+    ) -> Result<(Deed, &'static str)> {
+        Ok((Deed::Define(self.name(ns)?, Box::new(definition)), what))
+    }
+
+    /// One `modify` may be about an index and about options, each of which has a setting. The stricter one is told.
+    fn modify(&self, ns: &Namespace, changed: &Document) -> Result<(Deed, &'static str)> {
+        let index = changed.get_document("index").ok();
+        let mut options = changed.clone();
+        options.remove("index");
+        let what = match (index.is_some(), options.is_empty()) {
+            (true, true) => INDEXES,
+            (false, _) => "modify",
+            (true, false) if self.ddl.indexes == DdlPolicy::Fail => INDEXES,
+            (true, false) if self.ddl.modify == DdlPolicy::Ignore => {
+                options.clear();
+                INDEXES
+            }
+            (true, false) => "modify",
+        };
+        let index = index.filter(|_| self.ddl.indexes != DdlPolicy::Ignore && !self.is_shaped(ns));
+        self.define(ns, Definition::modify(index, &options, self.is_shaped(ns)), what)
+    }
+
+    fn is_shaped(&self, ns: &Namespace) -> bool {
+        self.shaped.iter().any(|pattern| pattern.matches(ns))
     }
 
     fn policy(&self, what: &str) -> DdlPolicy {
         match what {
             "drop" => self.ddl.drop,
             "rename" => self.ddl.rename,
+            "create" => self.ddl.create,
+            "modify" => self.ddl.modify,
             _ => self.ddl.indexes,
         }
     }
@@ -200,7 +235,7 @@ mod tests {
         let error = wanted(&kinds, rename("a", "b")).unwrap_err();
         assert!(error.context.contains("worker.ddl.rename") && error.context.contains("d.a"), "{error}");
         let drops = |coll| Change::DropIndexes(ns(coll), vec!["i".to_owned()]);
-        assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Indexes(..))));
+        assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Define(..))));
         assert_eq!(wanted(&kinds, drops("shaped")).unwrap().0, Wanted::Ignore);
     }
 
