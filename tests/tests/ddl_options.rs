@@ -41,7 +41,8 @@ async fn same_options(pipeline: &Pipeline) -> BTreeMap<String, Document> {
 /// What is noted at the target of a collection that is there now.
 async fn noted(pipeline: &Pipeline, coll: &str) -> Document {
     let found = listed(&pipeline.target, &pipeline.name).await;
-    let found = found.iter().find(|found| found.get_str("name").is_ok_and(|name| name == coll)).expect("it is there");
+    let found =
+        found.iter().find(|found| found.get_str("name").is_ok_and(|name| name == coll)).expect("it is there");
     let uuid = found.get_document("info").expect("it has").get("uuid").expect("a UUID").clone();
     let notes: Collection<Document> =
         pipeline.target.database("oplogue").collection(&format!("{}.definitions", pipeline.name));
@@ -73,11 +74,15 @@ async fn collated(pipeline: &Pipeline, name: &str) {
 async fn validated(pipeline: &Pipeline, name: &str) {
     let coll = pipeline.collection(name);
     coll.insert((0..20).map(|n| doc! {"_id": n, "a": n})).await;
-    run(pipeline, doc! {"collMod": name, "validator": {"a": {"$type": "string"}}, "validationLevel": "moderate"})
-        .await;
+    run(
+        pipeline,
+        doc! {"collMod": name, "validator": {"a": {"$type": "string"}}, "validationLevel": "moderate"},
+    )
+    .await;
     coll.update(3, doc! {"$set": {"b": 1}}).await;
     coll.insert([doc! {"_id": "good", "a": "a"}]).await;
-    let schema = doc! {"$jsonSchema": {"required": ["a"], "properties": {"a": {"bsonType": ["string", "int"]}}}};
+    let schema =
+        doc! {"$jsonSchema": {"required": ["a"], "properties": {"a": {"bsonType": ["string", "int"]}}}};
     run(pipeline, doc! {"collMod": name, "validator": schema, "validationAction": "warn"}).await;
     coll.insert([doc! {"_id": "bad"}]).await;
     run(pipeline, doc! {"collMod": name, "validationLevel": "strict"}).await;
@@ -91,7 +96,11 @@ async fn define(pipeline: &Pipeline, phase: Phase) {
     validated(pipeline, &name("validated")).await;
 
     let clustered = doc! {"key": {"_id": 1}, "unique": true, "name": "by id"};
-    run(pipeline, doc! {"create": name("clustered"), "clusteredIndex": clustered, "expireAfterSeconds": 100_000}).await;
+    run(
+        pipeline,
+        doc! {"create": name("clustered"), "clusteredIndex": clustered, "expireAfterSeconds": 100_000},
+    )
+    .await;
     let coll = pipeline.collection(&name("clustered"));
     coll.insert((0..300).map(|n| doc! {"_id": n, "n": n})).await;
     coll.delete(7).await;
@@ -99,7 +108,11 @@ async fn define(pipeline: &Pipeline, phase: Phase) {
 
     let images = doc! {"enabled": true};
     let engine = doc! {"wiredTiger": {"configString": "block_compressor=zlib"}};
-    run(pipeline, doc! {"create": name("images"), "changeStreamPreAndPostImages": images, "storageEngine": engine}).await;
+    run(
+        pipeline,
+        doc! {"create": name("images"), "changeStreamPreAndPostImages": images, "storageEngine": engine},
+    )
+    .await;
     pipeline.collection(&name("images")).insert([doc! {"_id": 1}]).await;
 
     // A name that means another collection every time.
@@ -124,11 +137,20 @@ async fn options_are_those_of_the_source_but_for_what_is_put_off() {
     for phase in ["before", "streaming"] {
         let of = |name: &str| found.get(&format!("{name}_{phase}")).expect("it is there");
         assert!(of("empty").is_empty() && of("clustered").contains_key("clusteredIndex"), "{found:?}");
-        assert!(of("validated").contains_key("validator") && of("again").contains_key("collation"), "{found:?}");
+        assert!(
+            of("validated").contains_key("validator") && of("again").contains_key("collation"),
+            "{found:?}"
+        );
         let clustered = noted(&pipeline, &format!("clustered_{phase}")).await;
-        assert_eq!(clustered.get_document("options").expect("noted").get_i64("expireAfterSeconds").ok(), Some(200_000));
+        assert_eq!(
+            clustered.get_document("options").expect("noted").get_i64("expireAfterSeconds").ok(),
+            Some(200_000)
+        );
         let validated = noted(&pipeline, &format!("validated_{phase}")).await;
-        assert_eq!(validated.get_document("options").expect("noted").get_str("validationLevel").ok(), Some("strict"));
+        assert_eq!(
+            validated.get_document("options").expect("noted").get_str("validationLevel").ok(),
+            Some("strict")
+        );
         assert!(noted(&pipeline, &format!("images_{phase}")).await.contains_key("options"));
     }
     for found in listed(&pipeline.target, &pipeline.name).await {
@@ -164,7 +186,8 @@ async fn a_collection_made_in_a_transaction_is_made_once_and_its_transaction_sta
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_of_the_targets_own_stays_as_it_is() {
     let mut pipeline = Pipeline::new("ddl_own").await;
-    let own = doc! {"create": "users", "validator": {"own": {"$exists": false}}, "collation": {"locale": "fr"}};
+    let own =
+        doc! {"create": "users", "validator": {"own": {"$exists": false}}, "collation": {"locale": "fr"}};
     pipeline.target.database(&pipeline.name).run_command(own).await.expect("the target takes it");
     let before = options(&pipeline.target, &pipeline.name).await["users"].clone();
     run(&pipeline, doc! {"create": "users", "collation": insensitive(), "validator": {"a": 1}}).await;
@@ -178,7 +201,8 @@ async fn a_collection_of_the_targets_own_stays_as_it_is() {
     assert_eq!(pipeline.at_target("users").count().await, 2);
     for said in ["has other options than the source's", "has a validator of its own"] {
         let worker = &pipeline.workers[0];
-        let heard = async || if worker.said().contains(said) { Ok(()) } else { Err("nothing is said".to_owned()) };
+        let heard =
+            async || if worker.said().contains(said) { Ok(()) } else { Err("nothing is said".to_owned()) };
         eventually(said, DEADLINE, heard).await;
     }
     pipeline.close().await;

@@ -36,8 +36,8 @@ use tokio::{
 };
 
 use self::{
-    copying::Copying, naming::Sight, options::Sights, repairs::Repairs, report::Report, requests::Requests, rounds::Rounds,
-    sweeps::Sweeps,
+    copying::Copying, naming::Sight, options::Sights, repairs::Repairs, report::Report, requests::Requests,
+    rounds::Rounds, sweeps::Sweeps,
 };
 use crate::{
     capture::{Batch, Fragments, Place},

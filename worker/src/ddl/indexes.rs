@@ -33,7 +33,12 @@ impl Collections {
     ///
     /// # Errors
     /// Transient when the target does not answer; misconfigured for what it cannot have.
-    pub(super) async fn work(&self, ns: &Namespace, uuid: Option<Uuid>, work: &[Work]) -> Result<Vec<String>> {
+    pub(super) async fn work(
+        &self,
+        ns: &Namespace,
+        uuid: Option<Uuid>,
+        work: &[Work],
+    ) -> Result<Vec<String>> {
         let mut own = Vec::new();
         for one in work {
             let mut command = doc! {one.name: &ns.coll};

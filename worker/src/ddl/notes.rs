@@ -104,7 +104,7 @@ mod tests {
         let first = Notes { options: doc! {"validationLevel": "strict"}, ..Notes::of_indexes(&indexes) };
         let noted = first.added_to(&doc! {});
         let wanted = doc! {"options": {"validationLevel": "strict"}, "indexes": [
-            {"name": "a", "key": {"a": 1}, "unique": true}, {"name": "b", "key": {"b": 1}, "expireAfterSeconds": 5}]};
+        {"name": "a", "key": {"a": 1}, "unique": true}, {"name": "b", "key": {"b": 1}, "expireAfterSeconds": 5}]};
         assert_eq!(noted, wanted);
         assert_eq!(first.added_to(&noted), wanted, "taken again they are the same");
         let changed = doc! {"keyPattern": {"b": 1}, "expireAfterSeconds": 9, "hidden": true};

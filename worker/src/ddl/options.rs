@@ -142,7 +142,10 @@ mod tests {
         let clustered = doc! {"clusteredIndex": {"v": 2, "key": {"_id": 1}, "name": "k", "unique": true}};
         assert_eq!(differing(&doc! {}, &clustered), ["clusteredIndex"]);
         assert_eq!(differing(&options(), &clustered), ["collation", "clusteredIndex"]);
-        assert!(differing(&clustered, &clustered).is_empty() && differing(&doc! {"validator": {}}, &doc! {}).is_empty());
+        assert!(
+            differing(&clustered, &clustered).is_empty()
+                && differing(&doc! {"validator": {}}, &doc! {}).is_empty()
+        );
         assert!(is_validated(&doc! {"validator": {"a": 1}}) && !is_validated(&doc! {"validator": {}}));
         assert!(!is_validated(&doc! {"validator": {"a": 1}, "validationLevel": "off"}));
     }

@@ -110,9 +110,13 @@ impl Policy {
             }
             // Out of what is carried, it is gone.
             Change::Rename { from, .. } => (Deed::Drop(self.name(from)?), "drop"),
-            Change::CreateIndexes(ns, indexes) => self.define(ns, Definition::create_indexes(indexes), INDEXES)?,
+            Change::CreateIndexes(ns, indexes) => {
+                self.define(ns, Definition::create_indexes(indexes), INDEXES)?
+            }
             Change::DropIndexes(ns, names) => self.define(ns, Definition::drop_indexes(names), INDEXES)?,
-            Change::Create(ns, made) => self.define(ns, options::create(made, self.is_shaped(ns)), "create")?,
+            Change::Create(ns, made) => {
+                self.define(ns, options::create(made, self.is_shaped(ns)), "create")?
+            }
             Change::Modify(ns, changed) => self.modify(ns, changed)?,
         })
     }

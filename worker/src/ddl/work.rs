@@ -77,8 +77,7 @@ mod tests {
     #[test]
     fn what_would_refuse_or_remove_documents_is_put_off() {
         let index = doc! {"v": 2, "unique": true, "key": {"a": 1}, "name": "a", "expireAfterSeconds": 60, "sparse": true};
-        let wanted =
-            doc! {"v": 2, "key": {"a": 1}, "name": "a", "expireAfterSeconds": i32::MAX, "sparse": true, "collation": {"locale": "simple"}};
+        let wanted = doc! {"v": 2, "key": {"a": 1}, "name": "a", "expireAfterSeconds": i32::MAX, "sparse": true, "collation": {"locale": "simple"}};
         assert_eq!(put_off(&index), wanted);
         assert_eq!(Work::create(&[index, doc! {"key": {"b": 1}, "name": "b"}]).len(), 2);
     }

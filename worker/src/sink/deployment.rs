@@ -175,7 +175,9 @@ impl Target for Deployment {
         };
         while let Some(index) = indexes.try_next().await.map_err(|error| trouble(ns, &error))? {
             // The index of `_id` does not say of itself that it is unique, but where it is clustered.
-            if index.keys != doc! {"_id": 1} && index.options.is_some_and(|options| options.unique == Some(true)) {
+            if index.keys != doc! {"_id": 1}
+                && index.options.is_some_and(|options| options.unique == Some(true))
+            {
                 return Ok(true);
             }
         }
