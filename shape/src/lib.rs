@@ -54,6 +54,7 @@ mod machine;
 mod mask;
 mod names;
 pub mod path;
+mod place;
 mod rule_path;
 mod rules;
 mod tree;
@@ -64,6 +65,7 @@ pub mod testing;
 
 pub use compile::Problem;
 pub use delta::{Delta, Shaped, Unclear};
+pub use place::Place;
 pub use rule_path::{Component, Path, PathError};
 pub use rules::{Conflict, Rules};
 

@@ -6,6 +6,7 @@ use bson::{Document, doc};
 use e2e::{DEADLINE, Phase, Pipeline, eventually, in_both_phases};
 use futures_util::TryStreamExt as _;
 use mongodb::{Client, Collection};
+use serde_json::json;
 
 /// What the target has otherwise on purpose.
 const PUT_OFF: [&str; 4] =
@@ -205,5 +206,164 @@ async fn a_collection_of_the_targets_own_stays_as_it_is() {
             async || if worker.said().contains(said) { Ok(()) } else { Err("nothing is said".to_owned()) };
         eventually(said, DEADLINE, heard).await;
     }
+    pipeline.close().await;
+}
+
+/// Names of the target's indexes, and what they are about.
+async fn indexes(client: &Client, db: &str, coll: &str) -> BTreeMap<String, Document> {
+    let cursor = client.database(db).run_cursor_command(doc! {"listIndexes": coll}).await;
+    let Ok(cursor) = cursor else { return BTreeMap::new() };
+    let found: Vec<Document> = cursor.try_collect().await.expect("the server answers");
+    let named = found.into_iter().map(|index| (index.get_str("name").expect("a name").to_owned(), index));
+    named.collect()
+}
+
+async fn index_shaped(pipeline: &Pipeline, phase: Phase) {
+    let users = format!("users_{}", phase.name());
+    let validated =
+        doc! {"create": &users, "validator": {"name": {"$exists": true}}, "collation": insensitive()};
+    run(pipeline, validated).await;
+    let user = |n| doc! {"_id": n, "name": {"first": "a", "n": n}, "secret": n % 3, "mail": format!("m{n}"), "place": [n, 1]};
+    pipeline.collection(&users).insert((0..50).map(user)).await;
+    let wanted = vec![
+        doc! {"key": {"place": "2dsphere"}, "name": "as it is"},
+        doc! {"key": {"name.n": 1, "place": 1}, "name": "renamed", "partialFilterExpression": {"name.n": {"$gt": 3}}},
+        doc! {"key": {"secret": 1}, "name": "denied"},
+        doc! {"key": {"mail": "text"}, "name": "masked"},
+        doc! {"key": {"place": 1}, "name": "filtered", "partialFilterExpression": {"secret": 1}},
+        doc! {"key": {"name": 1}, "name": "gone"},
+    ];
+    run(pipeline, doc! {"createIndexes": &users, "indexes": wanted}).await;
+    run(pipeline, doc! {"dropIndexes": &users, "index": ["gone", "masked"]}).await;
+    run(pipeline, doc! {"collMod": &users, "index": {"name": "renamed", "hidden": true}}).await;
+    run(pipeline, doc! {"collMod": &users, "index": {"name": "denied", "hidden": true}}).await;
+    pipeline.collection(&users).update(7, doc! {"$set": {"place": [7, 7], "name.n": 70}}).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn indexes_of_shaped_documents_are_of_what_passes_under_its_new_name() {
+    let mut pipeline = Pipeline::new("ddl_shaped").await;
+    for phase in ["before", "streaming"] {
+        let rule = json!({"deny": ["secret"], "rename": {"name": "called"}, "mask": {"mail": "redact"}});
+        pipeline.rule(&format!("users_{phase}"), rule);
+    }
+    in_both_phases(&mut pipeline, 2, index_shaped).await;
+    for phase in ["before", "streaming"] {
+        let coll = format!("users_{phase}");
+        let found = indexes(&pipeline.target, &pipeline.name, &coll).await;
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["_id_", "as it is", "renamed"]);
+        let renamed = &found["renamed"];
+        assert_eq!(renamed.get_document("key").expect("keys"), &doc! {"called.n": 1, "place": 1});
+        assert_eq!(
+            renamed.get_document("partialFilterExpression").expect("some"),
+            &doc! {"called.n": {"$gt": 3}}
+        );
+        assert!(renamed.get_bool("hidden").expect("it is"), "{renamed}");
+        let options = options(&pipeline.target, &pipeline.name).await;
+        assert!(
+            options[&coll].contains_key("collation") && !options[&coll].contains_key("validator"),
+            "{options:?}"
+        );
+    }
+    pipeline.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_a_collection_before_its_copy_finds_it_with_its_options() {
+    let mut pipeline = Pipeline::new("ddl_first").await;
+    // Copied one after the other, in the order of their names: the last ones late.
+    for n in 0..6 {
+        let many = (0..400).map(|id| doc! {"_id": id, "filling": "x".repeat(10_000)});
+        pipeline.collection(&format!("a{n}")).insert(many).await;
+    }
+    for name in ["indexed", "modified", "renamed", "written"] {
+        run(&pipeline, doc! {"create": name, "collation": insensitive()}).await;
+        pipeline.collection(name).insert([doc! {"_id": "a"}]).await;
+    }
+    pipeline.settings["producer"]["snapshot"] = json!({"parallel": 1, "chunk_mib": 1});
+    pipeline.start(2).await;
+    run(&pipeline, doc! {"createIndexes": "indexed", "indexes": [{"key": {"a": 1}, "name": "a"}]}).await;
+    run(&pipeline, doc! {"collMod": "modified", "validator": {"a": 1}}).await;
+    pipeline.collection("written").insert([doc! {"_id": "b"}]).await;
+    let (from, to) = (format!("{}.renamed", pipeline.name), format!("{}.new", pipeline.name));
+    let rename = doc! {"renameCollection": from, "to": to};
+    pipeline.source.database("admin").run_command(rename).await.expect("the source renames");
+    pipeline.collection("new").insert([doc! {"_id": "b"}]).await;
+    pipeline.check().await;
+    let found = same_options(&pipeline).await;
+    assert!(found["new"].contains_key("collation"), "{found:?}");
+    pipeline.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_killed_while_indexes_are_built_build_all_of_them_once() {
+    let mut pipeline = Pipeline::new("ddl_builds").await;
+    // The least that brokers allow: so long is a dead worker waited for.
+    pipeline.settings["kafka"]["options"]["session.timeout.ms"] = "6000".into();
+    let filling = "x".repeat(200);
+    let many =
+        |from: i32| (from..from + 10_000).map(|n| doc! {"_id": n, "n": n, "text": format!("{n}{filling}")});
+    for from in [0, 10_000, 20_000, 30_000] {
+        pipeline.collection("users").insert(many(from)).await;
+    }
+    pipeline.start(2).await;
+    pipeline.copied().await;
+    pipeline.applied().await;
+    let wanted: Vec<_> = (0..16)
+        .map(|n| doc! {"key": {"text": 1, "n": if n % 2 == 0 { 1 } else { -1 }, format!("x{n}"): 1}, "name": format!("i{n}"), "unique": true})
+        .collect();
+    run(&pipeline, doc! {"createIndexes": "users", "indexes": wanted}).await;
+    for kill in 1..3 {
+        let (target, name) = (pipeline.target.clone(), pipeline.name.clone());
+        eventually("some indexes are there, and not all", DEADLINE, async || {
+            let found = indexes(&target, &name, "users").await.len();
+            if (1 + kill..17).contains(&found) { Ok(()) } else { Err(format!("{found} indexes")) }
+        })
+        .await;
+        pipeline.workers.iter_mut().for_each(|worker| worker.kill());
+        let found = indexes(&target, &name, "users").await.len();
+        assert!(found < 17, "killed amid the work");
+        (0..2).for_each(|worker| drop(pipeline.restart_worker(worker)));
+    }
+    pipeline.collection("users").update(7, doc! {"$set": {"n": -7}}).await;
+    pipeline.check().await;
+    assert_eq!(indexes(&pipeline.target, &pipeline.name, "users").await.len(), 17);
+    assert_eq!(noted(&pipeline, "users").await.get_array("indexes").expect("noted").len(), 16);
+    pipeline.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_killed_while_collections_are_made_and_changed_do_each_once() {
+    let mut pipeline = Pipeline::new("ddl_made_kills").await;
+    pipeline.settings["kafka"]["options"]["session.timeout.ms"] = "6000".into();
+    pipeline.start(2).await;
+    for kill in 0..4 {
+        for n in 0..12_i32 {
+            let name = format!("c{}", n % 4);
+            let made = match n % 3 {
+                0 => doc! {"create": &name, "collation": insensitive(), "validator": {"n": {"$gt": n}}},
+                1 => doc! {"create": &name, "clusteredIndex": {"key": {"_id": 1}, "unique": true}},
+                _ => doc! {"create": &name, "validator": {"n": {"$gt": n}}, "validationAction": "warn"},
+            };
+            pipeline.database().collection::<Document>(&name).drop().await.expect("the source drops");
+            run(&pipeline, made).await;
+            pipeline
+                .collection(&name)
+                .insert((20..40).map(|n| doc! {"_id": format!("{kill} {n}"), "n": n}))
+                .await;
+            run(
+                &pipeline,
+                doc! {"collMod": &name, "validator": {"n": {"$gt": n + 1}}, "validationLevel": "moderate"},
+            )
+            .await;
+            if n % 5 == 4 {
+                let worker = usize::from(n % 2 == 1);
+                pipeline.workers[worker].kill();
+                pipeline.restart_worker(worker);
+            }
+        }
+    }
+    pipeline.check().await;
+    same_options(&pipeline).await;
     pipeline.close().await;
 }

@@ -258,10 +258,12 @@ impl Pump {
         }
         let sight = event.cluster_time.map(|time| Sight { time, is_create });
         match self.route(db, coll, sight).await? {
-            Some(route) if barriers::is_one(event) => self.barrier(event, route, sight).await,
             Some(route) => {
                 self.options_on_sight(event, &route).await?;
-                self.encoder.event(event, &route)
+                match barriers::is_one(event) {
+                    true => self.barrier(event, route, sight).await,
+                    false => self.encoder.event(event, &route),
+                }
             }
             None => Ok(()),
         }

@@ -54,11 +54,13 @@ impl Sights {
         self.seen.remove(ns);
     }
 
-    /// Whether the options are to be looked at before this change.
+    /// Whether the options are to be looked at before this event.
     fn is_due(&mut self, event: &ChangeEvent<'_>, ns: &Namespace) -> bool {
         let is_new = self.new.take().is_some_and(|new| new == *ns);
-        let is_change = event.operation.is_document_change();
-        is_change && if self.tells { is_new } else { !self.seen.contains(ns) }
+        if !self.tells {
+            return event.operation.is_document_change() && !self.seen.contains(ns);
+        }
+        is_new && !matches!(event.operation, Operation::Create | Operation::Drop)
     }
 }
 

@@ -58,8 +58,8 @@ impl Collections {
         fence: &Fence,
     ) -> Result<()> {
         if !definition.left_out.is_empty() {
-            let options = definition.left_out.join(", ");
-            tracing::warn!(%ns, options, "options that are not carried to the target");
+            let what = definition.left_out.join(", ");
+            tracing::warn!(%ns, what, "not carried to the target: options of the source's own, or what field rules change");
         }
         if let Some(options) = &definition.make {
             self.ensure(ns, options, fence).await?;

@@ -2,7 +2,9 @@
 
 use bson::Document;
 
-use super::{notes::Notes, options, work::Work};
+use shape::Shaper;
+
+use super::{notes::Notes, options, translated, work::Work};
 
 /// What is to be done to one collection, and what is remembered of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,15 +17,23 @@ pub(super) struct Definition {
     pub(super) works: Vec<Work>,
     /// What is put off.
     pub(super) notes: Notes,
-    /// Names of options that are not carried.
+    /// Options and indexes that are not carried.
     pub(super) left_out: Vec<String>,
 }
 
 impl Eq for Definition {}
 
 impl Definition {
-    pub(super) fn create_indexes(indexes: &[Document]) -> Self {
-        Self { works: Work::create(indexes), notes: Notes::of_indexes(indexes), ..Self::default() }
+    /// Indexes by the names that fields have at the target; those that cannot be made are left out.
+    pub(super) fn create_indexes(indexes: &[Document], shaper: Option<&Shaper>) -> Self {
+        let (mut made, mut left_out) = (Vec::new(), Vec::new());
+        for index in indexes {
+            match shaper.map_or_else(|| Some(index.clone()), |shaper| translated::index(index, shaper)) {
+                Some(index) => made.push(index),
+                None => left_out.push(format!("index {}", index.get_str("name").unwrap_or_default())),
+            }
+        }
+        Self { works: Work::create(&made), notes: Notes::of_indexes(&made), left_out, ..Self::default() }
     }
 
     pub(super) fn drop_indexes(names: &[String]) -> Self {

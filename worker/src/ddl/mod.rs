@@ -30,6 +30,7 @@ mod options;
 mod policy;
 mod stage;
 mod step;
+mod translated;
 mod work;
 
 pub(crate) use policy::Policy;

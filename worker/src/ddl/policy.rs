@@ -10,8 +10,9 @@ use common::{
     },
     error::{Error, Kind, Result},
     mapping::Mapping,
-    namespace::{Filter, Namespace, Pattern},
+    namespace::{Filter, Namespace},
 };
+use shape::{Rules, Shaper};
 
 use super::{
     deed::Deed,
@@ -29,8 +30,8 @@ pub(crate) struct Policy {
     mapping: Mapping,
     /// The topics that are read, where they are named.
     topics: BTreeSet<String>,
-    /// Namespaces with field rules: what their indexes are about may have another name, or be no more.
-    shaped: Vec<Pattern>,
+    /// Field rules: what an index is about may have another name, or be no more.
+    rules: Rules,
 }
 
 /// The setting about indexes.
@@ -47,10 +48,10 @@ pub(super) enum Wanted {
 }
 
 impl Policy {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// What the configuration says; `rules` are its field rules.
+    pub(crate) fn new(config: &Config, rules: Rules) -> Self {
         let (ddl, filter, mapping) = (config.worker.ddl.clone(), config.filter(), config.mapping());
-        let shaped = config.rules.iter().filter_map(|rules| rules.namespace.parse().ok()).collect();
-        Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), shaped }
+        Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), rules }
     }
 
     /// What a marker asks for. Of one whose second name is not carried only the places in the first name's topic are left.
@@ -80,9 +81,6 @@ impl Policy {
             }
             DdlPolicy::Apply => {}
         }
-        if what == INDEXES && self.is_shaped(&ns) {
-            return Ok(Wanted::Ignore);
-        }
         if !matches!(deed, Deed::Rename { .. }) {
             let first = marker.places[0].topic.clone();
             marker.places.retain(|place| place.topic == first);
@@ -111,11 +109,11 @@ impl Policy {
             // Out of what is carried, it is gone.
             Change::Rename { from, .. } => (Deed::Drop(self.name(from)?), "drop"),
             Change::CreateIndexes(ns, indexes) => {
-                self.define(ns, Definition::create_indexes(indexes), INDEXES)?
+                self.define(ns, Definition::create_indexes(indexes, self.shaper(ns)?), INDEXES)?
             }
             Change::DropIndexes(ns, names) => self.define(ns, Definition::drop_indexes(names), INDEXES)?,
             Change::Create(ns, made) => {
-                self.define(ns, options::create(made, self.is_shaped(ns)), "create")?
+                self.define(ns, options::create(made, self.shaper(ns)?.is_some()), "create")?
             }
             Change::Modify(ns, changed) => self.modify(ns, changed)?,
         })
@@ -145,12 +143,16 @@ impl Policy {
             }
             (true, false) => "modify",
         };
-        let index = index.filter(|_| self.ddl.indexes != DdlPolicy::Ignore && !self.is_shaped(ns));
-        self.define(ns, Definition::modify(index, &options, self.is_shaped(ns)), what)
+        let is_shaped = self.shaper(ns)?.is_some();
+        // Of one that is known by its keys alone nobody knows what it is called here.
+        let is_known = |index: &&Document| !is_shaped || index.contains_key("name");
+        let index = index.filter(is_known).filter(|_| self.ddl.indexes != DdlPolicy::Ignore);
+        self.define(ns, Definition::modify(index, &options, is_shaped), what)
     }
 
-    fn is_shaped(&self, ns: &Namespace) -> bool {
-        self.shaped.iter().any(|pattern| pattern.matches(ns))
+    fn shaper(&self, ns: &Namespace) -> Result<Option<&Shaper>> {
+        let found = self.rules.for_namespace(ns);
+        found.map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))
     }
 
     fn policy(&self, what: &str) -> DdlPolicy {
@@ -175,6 +177,7 @@ fn refused(marker: &Marker, why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use bson::doc;
     use serde_json::{Value, json};
 
     use super::*;
@@ -186,7 +189,9 @@ mod tests {
             "map": [{"from": "d.*", "to": "e.*"}],
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Policy::new(&serde_json::from_value(config).unwrap())
+        let config: Config = serde_json::from_value(config).unwrap();
+        let rules = Rules::compile(&config.rules, None).unwrap();
+        Policy::new(&config, rules)
     }
 
     /// The second record of a barrier over two partitions of d.a and one of d.b.
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_has_its_setting_and_shaped_documents_have_no_indexes() {
+    fn each_kind_has_its_setting_and_indexes_are_of_what_passes() {
         let kinds =
             policy(&json!({"worker": {"ddl": {"drop": "ignore", "rename": "fail", "indexes": "apply"}},
             "rules": [{"namespace": "d.shaped", "deny": ["x"]}]}));
@@ -240,7 +245,15 @@ mod tests {
         assert!(error.context.contains("worker.ddl.rename") && error.context.contains("d.a"), "{error}");
         let drops = |coll| Change::DropIndexes(ns(coll), vec!["i".to_owned()]);
         assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Define(..))));
-        assert_eq!(wanted(&kinds, drops("shaped")).unwrap().0, Wanted::Ignore);
+        let makes = |key: Document| {
+            let change = Change::CreateIndexes(ns("shaped"), vec![doc! {"key": key, "name": "i"}]);
+            match wanted(&kinds, change).unwrap().0 {
+                Wanted::Apply(Deed::Define(_, definition)) => (definition.works.len(), definition.left_out),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(makes(doc! {"y": 1}), (1, Vec::new()));
+        assert_eq!(makes(doc! {"x": 1}), (0, vec!["index i".to_owned()]));
     }
 
     #[test]
