@@ -323,7 +323,9 @@ async fn workers_killed_while_indexes_are_built_build_all_of_them_once() {
         pipeline.workers.iter_mut().for_each(|worker| worker.kill());
         let found = indexes(&target, &name, "users").await.len();
         assert!(found < 17, "killed amid the work");
-        (0..2).for_each(|worker| drop(pipeline.restart_worker(worker)));
+        for worker in 0..2 {
+            pipeline.restart_worker(worker);
+        }
     }
     pipeline.collection("users").update(7, doc! {"$set": {"n": -7}}).await;
     pipeline.check().await;
