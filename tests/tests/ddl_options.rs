@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bson::{Document, doc};
-use e2e::{DEADLINE, Phase, Pipeline, eventually, in_both_phases};
+use e2e::{DEADLINE, Phase, Pipeline, eventually, in_both_phases, process::Binary};
 use futures_util::TryStreamExt as _;
 use mongodb::{Client, Collection};
 use serde_json::json;
@@ -367,5 +367,59 @@ async fn workers_killed_while_collections_are_made_and_changed_do_each_once() {
     }
     pipeline.check().await;
     same_options(&pipeline).await;
+    pipeline.close().await;
+}
+
+/// Runs `worker definitions`; gives whether it went well, and what it said.
+fn definitions(pipeline: &Pipeline, arguments: &[&str]) -> (bool, String) {
+    let mut command = Binary::Worker.command();
+    command.arg("definitions").args(arguments).current_dir(pipeline.folder());
+    let output = tokio::task::block_in_place(|| command.output().expect("it runs"));
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    (output.status.success(), said)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_off_is_given_back_to_a_target_that_takes_over() {
+    let mut pipeline = Pipeline::new("ddl_restore").await;
+    pipeline.start(1).await;
+    let validator = doc! {"$jsonSchema": {"required": ["mail"]}};
+    run(&pipeline, doc! {"create": "users", "validator": validator, "validationLevel": "moderate"}).await;
+    pipeline.collection("users").insert((0..20).map(|n| doc! {"_id": n, "mail": format!("m{n}")})).await;
+    let wanted = vec![
+        doc! {"key": {"mail": 1}, "name": "mail", "unique": true},
+        doc! {"key": {"at": 1}, "name": "at", "expireAfterSeconds": 100_000},
+    ];
+    run(&pipeline, doc! {"createIndexes": "users", "indexes": wanted}).await;
+    run(&pipeline, doc! {"collMod": "users", "index": {"name": "at", "expireAfterSeconds": 200_000}}).await;
+    run(&pipeline, doc! {"create": "images", "changeStreamPreAndPostImages": {"enabled": true}}).await;
+    let (from, to) = (format!("{}.users", pipeline.name), format!("{}.people", pipeline.name));
+    pipeline.source.database("admin").run_command(doc! {"renameCollection": from, "to": to}).await.expect("it renames");
+    pipeline.check().await;
+
+    let (is_ok, said) = definitions(&pipeline, &["restore", "--all"]);
+    assert!(!is_ok && said.contains("stop the workers first"), "{said}");
+    pipeline.workers[0].stop().await;
+    let (is_ok, said) = definitions(&pipeline, &["show"]);
+    assert!(is_ok && said.lines().count() == 5 && said.contains(".people"), "{said}");
+    for _ in 0..2 {
+        let (is_ok, said) = definitions(&pipeline, &["restore", "--all"]);
+        assert!(is_ok && said.lines().all(|line| line.ends_with(": done")), "{said}");
+    }
+    let all = |options: &Document| options.get_str("validationLevel").is_ok_and(|level| level == "moderate");
+    let of = async |client: &Client, coll: &str| {
+        let found = listed(client, &pipeline.name).await;
+        let found = found.into_iter().find(|found| found.get_str("name").is_ok_and(|name| name == coll));
+        found.expect("it is there").get_document("options").expect("options").clone()
+    };
+    let (source, target) = (of(&pipeline.source, "people").await, of(&pipeline.target, "people").await);
+    assert!(source == target && all(&target), "{source}, {target}");
+    assert_eq!(of(&pipeline.source, "images").await, of(&pipeline.target, "images").await);
+    let (source, target) = (
+        indexes(&pipeline.source, &pipeline.name, "people").await,
+        indexes(&pipeline.target, &pipeline.name, "people").await,
+    );
+    assert_eq!(source["at"], target["at"]);
+    assert_eq!(source["mail"].get("unique"), target["mail"].get("unique"));
     pipeline.close().await;
 }

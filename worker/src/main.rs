@@ -3,7 +3,7 @@
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use common::{
-    cli::{DeadLettersOrder, SchemaOrder, Seek},
+    cli::{DeadLettersOrder, DefinitionsOrder, SchemaOrder, Seek},
     config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
@@ -43,6 +43,14 @@ impl Service for Worker {
         mut out: impl Write + Send + 'static,
     ) -> Result<()> {
         blocking(move || worker::schema::print(&config, &order, &mut out)).await
+    }
+
+    async fn definitions(
+        config: Arc<Config>,
+        order: DefinitionsOrder,
+        mut out: impl Write + Send + 'static,
+    ) -> Result<()> {
+        worker::ddl::restore(&config, &order, &mut out).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

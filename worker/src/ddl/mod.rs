@@ -28,10 +28,12 @@ mod marker;
 mod notes;
 mod options;
 mod policy;
+mod restore;
 mod stage;
 mod step;
 mod translated;
 mod work;
 
 pub(crate) use policy::Policy;
+pub use restore::restore;
 pub(crate) use stage::Barriers;

@@ -25,6 +25,8 @@ pub(super) struct Notes {
     pub(super) modified: Vec<Document>,
     /// Names of indexes that are gone.
     pub(super) dropped: Vec<String>,
+    /// Whether there is a validator, whose level is `strict` where nothing is said.
+    pub(super) validates: bool,
 }
 
 impl Notes {
@@ -65,6 +67,9 @@ impl Notes {
     pub(super) fn added_to(&self, before: &Document) -> Document {
         let mut options = before.get_document("options").cloned().unwrap_or_default();
         options.extend(self.options.clone());
+        if self.validates && !options.contains_key("validationLevel") {
+            options.insert("validationLevel", "strict");
+        }
         let indexes = before.get_array("indexes").into_iter().flatten();
         let mut indexes: Vec<Document> = indexes.filter_map(Bson::as_document).cloned().collect();
         indexes.retain(|index| !is_of(index, &self.dropped));

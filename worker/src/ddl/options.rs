@@ -44,6 +44,8 @@ pub(super) fn modify(options: &Document, is_shaped: bool) -> Definition {
             definition.left_out.push(name.clone());
         }
     }
+    definition.notes.validates =
+        definition.validation.get_document("validator").is_ok_and(|validator| !validator.is_empty());
     if !definition.validation.is_empty() {
         definition.validation.insert(LEVEL, "off");
     }
@@ -93,6 +95,7 @@ pub(super) fn is_validated(options: &Document) -> bool {
 pub(super) fn without_validation(notes: &Notes) -> Notes {
     let mut notes = notes.clone();
     notes.options.remove(LEVEL);
+    notes.validates = false;
     notes
 }
 
