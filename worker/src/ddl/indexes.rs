@@ -42,7 +42,7 @@ impl Collections {
         let mut own = Vec::new();
         for one in work {
             let mut command = doc! {one.name: &ns.coll};
-            command.extend(one.arguments.clone());
+            command.extend(if self.takes_uuid { one.arguments.clone() } else { one.without_expiry() });
             command.extend(
                 uuid.filter(|_| self.takes_uuid).map(|uuid| ("collectionUUID".to_owned(), binary(uuid))),
             );
