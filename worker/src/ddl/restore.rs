@@ -23,7 +23,7 @@ use crate::{
     target,
 };
 
-/// From this version on an index that is there can be made unique.
+/// From this version on an index that is there can be made unique, and expiring.
 const CONVERTS: Version = Version::new(6, 0, 0);
 
 /// Shows or restores; what there is to say goes to `out`.
@@ -118,11 +118,8 @@ fn steps(noted: &Document, options: &Document) -> Vec<Document> {
 }
 
 async fn carry_out(client: &Client, ns: &Namespace, step: Document, version: Version) -> Result<()> {
-    let is_unique = step
-        .get_document("index")
-        .is_ok_and(|index| index.contains_key("prepareUnique") || index.contains_key("unique"));
-    if is_unique && version < CONVERTS {
-        let context = "a target before 6.0 cannot make an index unique: drop it and build it anew";
+    if step.contains_key("index") && version < CONVERTS {
+        let context = "a target before 6.0 cannot make an index unique or expiring: drop it and build it anew";
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let mut command = doc! {"collMod": &ns.coll};
