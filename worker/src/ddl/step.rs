@@ -90,7 +90,7 @@ impl Barriers {
             let (operation, ns) = (waiting.marker.operation(), waiting.marker.ns().to_string());
             tracing::warn!(
                 ns,
-                "`{operation}` is not applied: worker.ddl says `ignore`, or the documents are shaped by field rules"
+                "`{operation}` is not applied: worker.ddl says `ignore`"
             );
             counter!(names::WORKER_DDL_IGNORED, "op" => operation).increment(1);
         }

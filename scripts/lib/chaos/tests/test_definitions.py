@@ -5,13 +5,15 @@ from __future__ import annotations
 import unittest
 from random import Random
 
+from bson import encode
+
 from chaos import definitions
 from chaos.model import NO_DOCUMENT, Change, Definition, Record, Sequence, Window
 from chaos.workload.definitions import index, options
 
 
 def side(**more):
-    return {"delta.c0": {"documents": [b"1"], "options": {}, "indexes": {"_id_": {}}, **more}}
+    return {"delta.c0": {"documents": [encode({"_id": 1})], "options": {}, "indexes": {"_id_": {}}, **more}}
 
 
 def barrier(operation="create", namespace="delta.c0", second=5, number=10, count=3, is_snapshot=False):
