@@ -4,6 +4,7 @@
 //! environment and the file. No flag takes a secret, for command lines show in `ps`.
 
 mod dead_letters;
+mod definitions;
 mod rules;
 mod schema;
 
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 pub use self::{
     dead_letters::{DeadLettersOrder, Form, LetterId, ListOrder, Wanted, Which},
+    definitions::DefinitionsOrder,
     rules::RulesOrder,
     schema::{SchemaForm, SchemaOrder},
 };
@@ -114,6 +116,8 @@ pub enum Action {
     Schema(SchemaOrder),
     /// Look at what a change of the rules has left as it was, and have it copied again.
     Rules(RulesOrder),
+    /// Show or give back what is put off at the target.
+    Definitions(DefinitionsOrder),
 }
 
 /// From where partitions are applied next.
@@ -174,6 +178,7 @@ impl Cli {
             Some(("dead-letters", letters)) => Action::DeadLetters(dead_letters::order(letters)),
             Some(("schema", schema)) => Action::Schema(schema::order(schema)),
             Some(("rules", rules)) => Action::Rules(rules::order(rules)),
+            Some(("definitions", definitions)) => Action::Definitions(definitions::order(definitions)),
             _ => Action::Run,
         };
         let matches = innermost(matches);
@@ -213,6 +218,7 @@ pub fn command(role: Role) -> Command {
         .subcommands((role == Role::Worker).then(dead_letters::command))
         .subcommands((role == Role::Worker).then(schema::command))
         .subcommands((role == Role::Worker).then(rules::command))
+        .subcommands((role == Role::Worker).then(definitions::command))
         .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)

@@ -56,6 +56,7 @@ mod machine;
 mod mask;
 mod names;
 pub mod path;
+mod place;
 mod rule_path;
 mod rules;
 mod tree;
@@ -67,6 +68,7 @@ pub mod testing;
 pub use compile::Problem;
 pub use delta::{Delta, Shaped, Unclear};
 pub use filter::{Predicate, Verdict};
+pub use place::Place;
 pub use rule_path::{Component, Path, PathError};
 pub use rules::{Conflict, Rule, Rules};
 

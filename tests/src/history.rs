@@ -53,9 +53,10 @@ fn keeps_each_key_in_one_partition(records: &[Record]) -> Checked {
 }
 
 /// The records of each of the source's transactions say which place they have in it: 0, 1, 2, … in the order of the sequence,
-/// one behind the other. All others say nothing of the kind.
+/// one behind the other. All others, and what is about no document, say nothing of the kind.
 fn counts_transactions(records: &[Record]) -> Checked {
-    let mut streamed: Vec<&Record> = records.iter().filter(|record| !record.is_snapshot()).collect();
+    let is_counted = |record: &&Record| !record.is_snapshot() && record.header("barrier").is_empty();
+    let mut streamed: Vec<&Record> = records.iter().filter(is_counted).collect();
     streamed.sort_by_key(|record| record.sequence());
     let (mut open, mut index) = (None, 0);
     for record in streamed {

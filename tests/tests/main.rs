@@ -10,6 +10,7 @@ mod configuration;
 mod copied;
 mod databases;
 mod ddl;
+mod ddl_options;
 mod drift;
 mod filtered;
 mod filters;

@@ -9,7 +9,7 @@ pub mod checkpoint;
 mod columns;
 pub mod consume;
 pub mod control;
-mod ddl;
+pub mod ddl;
 pub mod dead_letter;
 pub mod decode;
 pub mod discover;

@@ -3,7 +3,7 @@
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use common::{
-    cli::{DeadLettersOrder, RulesOrder, SchemaOrder, Seek},
+    cli::{DeadLettersOrder, DefinitionsOrder, RulesOrder, SchemaOrder, Seek},
     config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
@@ -51,6 +51,14 @@ impl Service for Worker {
         mut out: impl Write + Send + 'static,
     ) -> Result<()> {
         blocking(move || worker::reshape::carry_out(&config, &order, &mut out)).await
+    }
+
+    async fn definitions(
+        config: Arc<Config>,
+        order: DefinitionsOrder,
+        mut out: impl Write + Send + 'static,
+    ) -> Result<()> {
+        worker::ddl::restore(&config, &order, &mut out).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

@@ -29,7 +29,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     apply::Applier,
-    batch::{Batches, Exact},
+    batch::{self, Batches, Exact},
     consume::{
         self, Authority, Group, Shared, Surroundings,
         intake::{Limit, Room},
@@ -231,7 +231,13 @@ fn apply(
     let limits = Limits { statements: usize::from(config.worker.batch_statements), ..Limits::default() };
     let condition = context.health.condition(TARGET);
     let sink = Sink::new(target.deployment.clone(), limits, condition.clone());
-    let barriers = Barriers::new(&target, shared, &control, sink.seen(), ddl::Policy::new(config));
+    let barriers = Barriers::new(
+        &target,
+        shared,
+        &control,
+        sink.seen(),
+        ddl::Policy::new(config, batch::rules(config)?),
+    );
     if let Some(barriers) = barriers {
         stages.spawn("ddl", barriers.run(stages.token()));
     }

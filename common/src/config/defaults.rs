@@ -52,6 +52,8 @@ impl Default for Ddl {
             drop: DdlPolicy::Apply,
             rename: DdlPolicy::Apply,
             indexes: DdlPolicy::Apply,
+            create: DdlPolicy::Apply,
+            modify: DdlPolicy::Apply,
             other: OtherDdl::Ignore,
         }
     }

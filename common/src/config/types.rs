@@ -347,9 +347,14 @@ pub struct Ddl {
     /// `rename` of a collection. `apply` needs a target with transactions.
     pub rename: DdlPolicy,
     /// `createIndexes`, `dropIndexes`, `modify` of an index, and the indexes that a collection has when it is copied. `apply` passes
-    /// over those of collections with field rules, and where the target has no transactions.
+    /// over those that field rules change the fields of, and over all where the target has no transactions.
     pub indexes: DdlPolicy,
-    /// `create` with its options, and `modify` of options. Nothing of it is applied.
+    /// `create` with its options, and the options that a collection has when it is copied or first seen. `apply` makes the collection before
+    /// its first document; where the target has no transactions it is made plain.
+    pub create: DdlPolicy,
+    /// `modify` of a collection's options. `apply` passes over them where the target has no transactions.
+    pub modify: DdlPolicy,
+    /// What is left: `shardCollection` and the like. Nothing of it is applied.
     pub other: OtherDdl,
 }
 

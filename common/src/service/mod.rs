@@ -21,7 +21,10 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Action, Cli, DeadLettersOrder, RulesOrder, SchemaOrder, Seek, SnapshotOrder, command},
+    cli::{
+        Action, Cli, DeadLettersOrder, DefinitionsOrder, RulesOrder, SchemaOrder, Seek, SnapshotOrder,
+        command,
+    },
     config::{Config, Loaded, Problem, Problems, Role, Sources},
     error::{Error, Kind, Result},
     supervision::Supervisor,
@@ -105,6 +108,18 @@ pub trait Service {
         async { Err(Error::new(Kind::Misconfigured, "only a worker knows the target's documents")) }
     }
 
+    /// Shows or gives back what is put off at the target; writes what it has to say to `out`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn definitions(
+        _config: Arc<Config>,
+        _order: DefinitionsOrder,
+        _out: impl Write + Send + 'static,
+    ) -> impl Future<Output = Result<()>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker makes collections")) }
+    }
+
     /// Does the work until `context.shutdown` is cancelled, then drains and returns.
     ///
     /// # Errors
@@ -156,6 +171,9 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
         }
         Action::Rules(order) => command::run::<S>(S::rules(Arc::new(loaded.config), order, stdout())),
         Action::Schema(order) => command::run::<S>(S::schema(Arc::new(loaded.config), order, stdout())),
+        Action::Definitions(order) => {
+            command::run::<S>(S::definitions(Arc::new(loaded.config), order, stdout()))
+        }
         Action::Health => probe::health(&loaded),
         Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
         _ => {

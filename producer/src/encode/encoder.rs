@@ -169,7 +169,9 @@ impl Encoder {
         let topics: Vec<_> =
             routes.iter().map(|route| (route.topic.topic.as_str(), route.topic.partitions)).collect();
         let places = routes.iter().flat_map(|route| (0..route.topic.partitions).map(move |p| (route, p)));
-        self.position.transaction = None;
+        if !is_snapshot {
+            transaction::keep(event, &mut self.position.transaction).map_err(malformed)?;
+        }
         let (format, value) = self.value(event.bytes);
         for (number, (route, partition)) in (1..).zip(places) {
             let sequence = self.next_sequence();

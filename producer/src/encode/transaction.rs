@@ -1,7 +1,7 @@
 //! Places in the source's multi-document transactions (pure).
 //!
 //! All events of a transaction share one cluster time and come one after another, so one open transaction is all there is to
-//! remember. It is part of the position: whoever goes on amid a transaction goes on counting. Only carried events count.
+//! remember. It is part of the position: whoever goes on amid a transaction goes on counting. Only carried document changes count.
 
 use common::{
     codec::hex,
@@ -29,6 +29,18 @@ pub(super) fn place(
     let events = open.take().filter(|open| open.id == id).map_or(0, |open| open.events);
     *open = Some(OpenTransaction { id, events: events + 1 });
     Ok(Some(Transaction { session: &session, number, index: events }.to_string()))
+}
+
+/// An event that has no place in a transaction, whether it comes amid one (a `create`) or not: `open` goes on being open only there.
+///
+/// # Errors
+/// Malformed BSON in the session.
+pub(super) fn keep(event: &ChangeEvent<'_>, open: &mut Option<OpenTransaction>) -> Result<(), raw::Error> {
+    let own = session(event)?.map(|session| format!("{session}/{}", event.txn_number.unwrap_or_default()));
+    if own.is_none() || open.as_ref().map(|open| &open.id) != own.as_ref() {
+        *open = None;
+    }
+    Ok(())
 }
 
 /// `lsid.id` in hex, where the event has a transaction number, too.

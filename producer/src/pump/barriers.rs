@@ -1,11 +1,12 @@
-//! Barriers: drops, renames and changes of indexes, which every partition of a collection's topic has to stop at.
+//! Barriers: drops, renames, and what makes or changes a collection or its indexes, which every partition of a collection's topic has to stop at.
 //!
 //! Partitions are applied at speeds of their own. A drop that stood in one of them would take away what another one has still to write, or leave
 //! what it has written already. So the event stands in every partition that the position counts, of both topics where a collection goes
 //! from one carried name to another, and workers carry it out once all of them have come to it
 //! (`docs/adr/0009-barriers-stand-in-every-partition.md`).
 //!
-//! An index refuses documents, so it has to come and go at the same place of all documents' histories.
+//! An index refuses documents, so it has to come and go at the same place of all documents' histories; and a collection is made with its options
+//! before the first of them, behind the end of the one that had its name.
 //!
 //! Guards: a barrier is whole or not there, for one batch is one Kafka transaction.
 
@@ -17,23 +18,23 @@ use common::{
     mongo::Version,
 };
 
-use super::{Pump, naming::Sight, unreadable};
+use super::{Pump, naming::Sight};
 use crate::route::Route;
 
 /// From this version on the server says which collection an event is about.
 const NAMES_COLLECTIONS: Version = Version::new(6, 0, 0);
 
-/// Whether workers have to stop at an event; of `modify` at those of an index.
-pub(super) fn is_one(event: &ChangeEvent<'_>) -> Result<bool> {
-    Ok(match event.operation {
-        Operation::Drop | Operation::Rename | Operation::CreateIndexes | Operation::DropIndexes => true,
-        Operation::Modify => {
-            let what = event.bytes.get("operationDescription").map_err(unreadable)?;
-            let what = what.and_then(|what| what.as_document());
-            what.map_or(Ok(None), |what| what.get("index")).map_err(unreadable)?.is_some()
-        }
-        _ => false,
-    })
+/// Whether workers have to stop at an event.
+pub(super) const fn is_one(event: &ChangeEvent<'_>) -> bool {
+    matches!(
+        event.operation,
+        Operation::Drop
+            | Operation::Rename
+            | Operation::Create
+            | Operation::CreateIndexes
+            | Operation::DropIndexes
+            | Operation::Modify
+    )
 }
 
 impl Pump {

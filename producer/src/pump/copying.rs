@@ -104,6 +104,8 @@ impl Pump {
         let Some(mut copy) = self.open_copy(index) else { return Ok(()) };
         if let Some(route) = self.route(&copy.ns.db, &copy.ns.coll, None).await? {
             if copy.after.is_none() {
+                let is_empty = chunk.documents()?.is_empty();
+                self.copy_options(&copy, time, &route, is_empty).await?;
                 self.copy_indexes(&copy, time, &route).await?;
             }
             for document in chunk.documents()? {

@@ -11,6 +11,7 @@ use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
     event::{ChangeEvent, Operation},
+    namespace::Namespace,
     position::CollectionCopy,
     raw,
 };
@@ -35,21 +36,32 @@ impl Pump {
         if indexes.is_empty() {
             return Ok(());
         }
-        let event = event(copy, time, indexes).to_vec();
+        self.read_definition(Operation::CreateIndexes, doc! {"indexes": indexes}, time, route)
+    }
+
+    /// Adds a definition that was read, not streamed, worded as the server words its making.
+    pub(super) fn read_definition(
+        &mut self,
+        operation: Operation<'_>,
+        description: Document,
+        time: ClusterTime,
+        route: &Arc<Route>,
+    ) -> Result<()> {
+        let event = event(operation, &route.topic.ns, description, time).to_vec();
         let event =
-            event.map_err(|error| Error::caused(Kind::Invariant, "an index does not encode", error))?;
+            event.map_err(|error| Error::caused(Kind::Invariant, "a definition does not encode", error))?;
         let event = raw::Document::new(&event).and_then(ChangeEvent::parse).map_err(unreadable)?;
         self.encoder.barrier(&event, std::slice::from_ref(route), true)
     }
 }
 
-fn event(copy: &CollectionCopy, time: ClusterTime, indexes: Vec<Document>) -> Document {
+fn event(operation: Operation<'_>, ns: &Namespace, description: Document, time: ClusterTime) -> Document {
     let time = bson::Timestamp { time: time.seconds(), increment: time.increment() };
     doc! {
         "_id": {"copyingData": true},
-        "operationType": Operation::CreateIndexes.name(),
+        "operationType": operation.name(),
         "clusterTime": time,
-        "ns": {"db": &copy.ns.db, "coll": &copy.ns.coll},
-        "operationDescription": {"indexes": indexes},
+        "ns": {"db": &ns.db, "coll": &ns.coll},
+        "operationDescription": description,
     }
 }

@@ -9,6 +9,7 @@ mod copying;
 mod indexes;
 mod made;
 mod naming;
+mod options;
 mod reads;
 mod repairs;
 mod report;
@@ -35,8 +36,8 @@ use tokio::{
 };
 
 use self::{
-    copying::Copying, naming::Sight, repairs::Repairs, report::Report, requests::Requests, rounds::Rounds,
-    sweeps::Sweeps,
+    copying::Copying, naming::Sight, options::Sights, repairs::Repairs, report::Report, requests::Requests,
+    rounds::Rounds, sweeps::Sweeps,
 };
 use crate::{
     capture::{Batch, Fragments, Place},
@@ -85,6 +86,7 @@ pub struct Pump {
     requests: Requests,
     sweeps: Sweeps,
     rounds: Rounds,
+    sights: Sights,
     /// A split event that is not whole yet.
     fragments: Fragments,
     ends: Ends,
@@ -113,6 +115,7 @@ impl Pump {
         let is_copying = encoder.position().snapshot != SnapshotState::Ended;
         Self {
             rounds: Rounds::new(&source, &settings.snapshot, budget.chunk),
+            sights: Sights::new(source.server.version),
             source,
             encoder,
             routes,
@@ -255,8 +258,13 @@ impl Pump {
         }
         let sight = event.cluster_time.map(|time| Sight { time, is_create });
         match self.route(db, coll, sight).await? {
-            Some(route) if barriers::is_one(event)? => self.barrier(event, route, sight).await,
-            Some(route) => self.encoder.event(event, &route),
+            Some(route) => {
+                self.options_on_sight(event, &route).await?;
+                match barriers::is_one(event) {
+                    true => self.barrier(event, route, sight).await,
+                    false => self.encoder.event(event, &route),
+                }
+            }
             None => Ok(()),
         }
     }
@@ -282,6 +290,7 @@ impl Pump {
                 if sight.is_some_and(|sight| self.is_complete_from(&topic.ns, sight)) {
                     self.encoder.copied(&self.slice, &topic.ns)?;
                 }
+                self.sights.saw(&topic.ns);
                 metrics::counter!(names::PRODUCER_TOPICS_CREATED).increment(1);
             }
         }

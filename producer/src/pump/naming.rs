@@ -36,6 +36,7 @@ impl Pump {
         match (event.operation, event.to.and_then(name)) {
             (Operation::Rename, Some(to)) => self.renamed(event, &from, &to).await,
             (Operation::Drop, _) => {
+                self.sights.forget(&from);
                 self.rounds.touch(from);
                 Ok(())
             }
@@ -46,6 +47,7 @@ impl Pump {
     async fn renamed(&mut self, event: &ChangeEvent<'_>, from: &Namespace, to: &Namespace) -> Result<()> {
         for ns in [from, to] {
             self.rounds.touch(ns.clone());
+            self.sights.forget(ns);
         }
         let copies = self.copying.as_ref().map_or(&[][..], |copying| copying.progress.copies());
         let open = copies.iter().enumerate().filter(|(_, copy)| !copy.done);
@@ -97,6 +99,11 @@ impl Pump {
         let Some(uuid) = event.collection_uuid.or(found.map(|found| found.uuid)) else { return Ok(()) };
         tracing::info!(%from, %to, "a collection that was not carried got a carried name; it is copied");
         self.drop_replaced(event, to).await?;
+        if let (Some(route), Some(time), true) =
+            (self.route(&to.db, &to.coll, None).await?, event.cluster_time, self.is_alone)
+        {
+            self.options(&to.db, uuid, time, &route, false).await?;
+        }
         let copy = catalog::copy(to.clone(), uuid);
         self.uncopied(to);
         self.encoder.copy(&copy)?;

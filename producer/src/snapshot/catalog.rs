@@ -136,6 +136,20 @@ pub async fn by_name(client: &Client, ns: &Namespace) -> Result<Option<Collectio
     Ok(found.into_iter().next())
 }
 
+/// The options of the collection with this UUID, as the server lists them; `None` when it is gone.
+///
+/// # Errors
+/// Transient when the source does not answer.
+pub async fn options(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option<Document>> {
+    let context = || format!("cannot list the collections of {db}");
+    let uuid = Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() });
+    let command = doc! {"listCollections": 1, "filter": {"info.uuid": uuid}};
+    let cursor = client.database(db).run_cursor_command(command).await;
+    let cursor = cursor.map_err(|error| mongo::failed(context(), error))?;
+    let found: Vec<_> = cursor.try_collect().await.map_err(|error| mongo::failed(context(), error))?;
+    Ok(found.first().map(|one| one.get_document("options").cloned().unwrap_or_default()))
+}
+
 /// The collection's indexes, besides that of `_id`, as the server describes them; none when it is gone.
 ///
 /// # Errors

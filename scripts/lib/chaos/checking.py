@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List
 
-from chaos import histories, progress, transactions
+from chaos import definitions, histories, progress, transactions
 from chaos.model import DocumentId, State, Window
 from chaos.progress import Positions
 from chaos.reading.records import Raw
@@ -23,6 +23,7 @@ class Checks:
     def check(self, window: Window) -> Verdict:
         """One window."""
         verdict = histories.check(window)
+        verdict.include(definitions.check(window))
         verdict.include(self._sequences.check(window))
         verdict.include(self._positions.check(window))
         verdict.include(transactions.check(window))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from stack.state import Stack
 
 from demo.configuration import secrets
 
 from chaos.workload.namespaces import Namespace
+from chaos.workload.settings import DATABASES, HIDDEN
 
 PIPELINE = "chaos"
 PARTITIONS = 4
@@ -32,6 +33,7 @@ partitions = {partitions}
 
 [namespaces]
 include = {namespaces}
+exclude = {left_out}
 
 [producer.snapshot]
 # Many small chunks, so that the copy outlives the first faults.
@@ -54,8 +56,12 @@ namespace = "{namespace}"
 def write(path: Path, brokers: str, namespaces: List[Namespace], mode: str) -> None:
     """Writes the file."""
     rules = "\n".join(_rule(one) for one in namespaces)
-    names = json.dumps([one.name for one in namespaces])
-    held = {"pipeline": PIPELINE, "brokers": brokers, "partitions": PARTITIONS, "namespaces": names, "rules": rules}
+    # Targets without transactions carry no definitions out.
+    changing = DATABASES if mode == "exact" else ()
+    names = json.dumps([*(one.name for one in namespaces), *(f"{db}.*" for db in changing)])
+    left_out = json.dumps([f"{db}.{HIDDEN}" for db in changing])
+    held: Dict[str, Any] = {"pipeline": PIPELINE, "brokers": brokers, "partitions": PARTITIONS, "rules": rules}
+    held.update(namespaces=names, left_out=left_out)
     path.write_text(TEXT.format(delivery=DELIVERIES[mode], **held))
 
 

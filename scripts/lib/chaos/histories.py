@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Dict, List, Sequence
 
-from chaos.model import GONE, Change, DocumentId, Record, Window, time_text
+from chaos.model import GONE, NO_DOCUMENT, Change, DocumentId, Record, Window, time_text
 from chaos.verdict import Verdict
+from chaos.workload.settings import comes_and_goes
 
 WHOLE = ("insert", "replace")
 TOLD = 3
@@ -21,11 +22,14 @@ def check(window: Window) -> Verdict:
     verdict = Verdict()
     records: Dict[DocumentId, List[Record]] = {}
     for record in window.records:
-        records.setdefault(record.document, []).append(record)
+        if record.document[1] != NO_DOCUMENT:
+            records.setdefault(record.document, []).append(record)
     for document in {**window.source, **records}:
         changes = [one for one in window.source.get(document, []) if one.time > window.since]
         _document(document, changes, records.get(document, []), verdict)
-        _copies(document, window.source.get(document, []), records.get(document, []), verdict)
+        # Where names change hands a copy may be of another collection's document.
+        if not comes_and_goes(document[0]):
+            _copies(document, window.source.get(document, []), records.get(document, []), verdict)
     return verdict
 
 

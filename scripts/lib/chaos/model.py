@@ -32,6 +32,16 @@ class Change(NamedTuple):
     transaction: Optional[Tuple[str, int]] = None
 
 
+class Definition(NamedTuple):
+    """A change of a collection as a whole, as the source's own stream tells it."""
+
+    time: Time
+    operation: str
+    namespace: str
+    # What it is called from then on.
+    to: Optional[str] = None
+
+
 class Sequence(NamedTuple):
     """The place of a record in its slice."""
 
@@ -51,6 +61,8 @@ class Record(NamedTuple):
     document: DocumentId
     # Session, number and index, as the header says them.
     place: Optional[Tuple[str, int, int]] = None
+    # Of a definition change, which of how many records it is.
+    barrier: Optional[Tuple[int, int]] = None
 
 
 class Seen(NamedTuple):
@@ -87,6 +99,7 @@ class Window:
     target: Dict[DocumentId, List[Seen]] = field(default_factory=dict)
     checkpoints: List[Checkpoint] = field(default_factory=list)
     positions: List[Position] = field(default_factory=list)
+    definitions: List[Definition] = field(default_factory=list)
     # Where the stream begins: changes up to here are in no topic.
     since: Time = (0, 0)
 

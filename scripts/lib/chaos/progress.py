@@ -11,8 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Dict, List, Optional, Tuple
 
-from chaos.model import GONE, UNKNOWN, Checkpoint, DocumentId, Position, Record, Seen, State, Time, Window, time_text
+from chaos.model import GONE, NO_DOCUMENT, UNKNOWN, Checkpoint, DocumentId, Position, Record, Seen, State, Time, Window, time_text
 from chaos.verdict import Verdict
+from chaos.workload.settings import comes_and_goes
 
 
 def regressions(window: Window, base: Dict[DocumentId, State]) -> Verdict:
@@ -104,7 +105,7 @@ def ahead(window: Window, base: Dict[DocumentId, State]) -> Verdict:
 
 
 def _claim(claim: Checkpoint, records: List[Record], whole: Dict[DocumentId, int], reach: Reach, verdict: Verdict) -> None:
-    last: Dict[DocumentId, Record] = {one.document: one for one in records}
+    last = {one.document: one for one in records if one.document[1] != NO_DOCUMENT and not comes_and_goes(one.document[0])}
     for document, record in last.items():
         # Only deltas of it came so far, before its copy: the target cannot hold it yet.
         is_partial = not reach.had(document) and record.offset < whole.get(document, record.offset + 1)

@@ -10,7 +10,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from stack.failure import Failure
 
-from chaos import checking, evidence, settling
+from chaos import checking, definitions, evidence, settling
 from chaos.checking import Checks
 from chaos.configuration import PARTITIONS, PIPELINE
 from chaos.faults import schedule
@@ -23,9 +23,11 @@ from chaos.reading.truth import Truth
 from chaos.reading.watcher import Watcher
 from chaos.settling import Marked, Settling
 from chaos.verdict import Verdict
+from chaos.workload.authors import Workload
+from chaos.workload.definer import Definer
 from chaos.workload.namespaces import Namespace, databases
 from chaos.workload.requests import Requests
-from chaos.workload.authors import Workload
+from chaos.workload.settings import DATABASES
 from chaos.world import World
 
 # Slower than the longest fault: a write whose server is paused ends after that.
@@ -52,7 +54,8 @@ class Story:
             MongoClient(uris[side], document_class=RawBSONDocument, socketTimeoutMS=10_000, **CLIENT)
             for side in ("source", "target")
         ]
-        self._truth = Truth(raw[0], names, self._now(self._source))
+        defined = [] if self._is_plain else [*DATABASES]
+        self._truth = Truth(raw[0], [*names, *defined], self._now(self._source))
         self._watcher = Watcher(raw[1], names, self._now(self._target), PIPELINE)
         self._topics = Topics(world.brokers, PIPELINE)
         self._claims = Claims(self._topics, self._target)
@@ -61,6 +64,9 @@ class Story:
         self._marked = Marked(writing, namespaces)
         self._settling = Settling(self._marked, self._truth, self._watcher, self._topics, world.pipeline.require_running)
         self._checks = Checks(self._is_plain)
+        # From 6.0 on the source's stream tells of definitions.
+        self._is_told = int(self._source.server_info()["version"].split(".")[0]) >= 6
+        self._definer = None if self._is_plain else Definer(writing, options.seed, self._workload.revs, self._is_told)
         self.faults: "Counter[str]" = Counter()
         self.total = Verdict()
         self.rounds: List[Dict[str, Any]] = []
@@ -81,6 +87,9 @@ class Story:
         self._watcher.tail.start()
         self._workload.seed_documents()
         self._workload.start()
+        if self._definer:
+            self._definer.begin()
+            self._definer.start()
         self._world.start_parts()
 
     def tell(self, say: Any) -> None:
@@ -93,15 +102,22 @@ class Story:
             if not self.total.is_clean:
                 break
         self._workload.stop()
+        if self._definer:
+            self._definer.stop()
 
     def _round(self, number: int, say: Any) -> None:
         began, options = time.monotonic(), self._options
         faults = schedule.round_of(options.seed, number, options.only, options.round_seconds, self._is_plain)
         told = len(self._conductor.deeds)
+        if self._definer:
+            self._definer.go()
         self._workload.go(schedule.lull_of(options.seed, number, options.round_seconds))
         asked = self._requests.ask(number, self._namespaces, self._workload.ids) if options.requests and number > 1 else ""
         self._conductor.carry_out(faults, options.round_seconds)
-        if not self._workload.pause(AUTHORS_END_SECONDS):
+        if self._definer:
+            self._definer.pause()
+        are_idle = self._workload.pause(AUTHORS_END_SECONDS)
+        if not are_idle or (self._definer and not self._definer.wait_idle(AUTHORS_END_SECONDS)):
             raise Failure("an author did not come to an end")
         self._conductor.recover()
         verdict, window = self._settle()
@@ -138,12 +154,17 @@ class Story:
         is_broken = self._options.sabotage or not verdict.is_clean
         seconds = settling.DISAGREE_SECONDS if is_broken else settling.AGREE_SECONDS
         verdict.include(settling.agreement(self._source, self._target, self._namespaces, seconds))
+        if self._definer:
+            # Barriers that wait for a worker that was killed wait for its session to end, one after the other.
+            seconds = settling.DISAGREE_SECONDS if is_broken else settling.ARRIVE_SECONDS
+            verdict.include(definitions.agreement(self._source, self._target, self._is_told, seconds))
         self._claims.look("at the end of the round")
         positions, committed = self._claims.take()
         records += self._settling.rest(verdict, positions)
         target, checkpoints = self._watcher.take()
         claims = sorted([*checkpoints, *committed], key=lambda one: one.time)
-        window = Window(self._truth.take(), records, target, claims, positions, self._claims.since)
+        told = self._truth.take_definitions()
+        window = Window(self._truth.take(), records, target, claims, positions, told, self._claims.since)
         verdict.include(self._checks.check(window))
         verdict.include(checking.dead_letters(self._topics.read_dead_letters(), self._is_plain))
         return verdict, window
@@ -157,7 +178,7 @@ class Story:
     @property
     def writes(self) -> "Counter[str]":
         """What was written."""
-        return self._workload.counts
+        return self._workload.counts + (self._definer.counts if self._definer else Counter())
 
     def close(self) -> None:
         """Ends what looks on."""

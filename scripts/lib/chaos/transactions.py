@@ -19,6 +19,9 @@ def check(window: Window) -> Verdict:
     at_source = Counter(one.transaction for one in changes if one.transaction)
     records: Dict[Transaction, List[Record]] = {}
     for record in window.records:
+        if record.barrier:
+            # A collection may be made amid a transaction; only changes of documents have a place in it.
+            continue
         if record.place:
             records.setdefault(record.place[:2], []).append(record)
         if not record.is_snapshot and record.change.transaction != (record.place[:2] if record.place else None):

@@ -108,6 +108,20 @@ impl<T> Clone for Batches<T> {
     }
 }
 
+/// The field rules.
+///
+/// # Errors
+/// Misconfigured when they cannot be understood.
+pub(crate) fn rules(config: &Config) -> Result<Rules> {
+    Rules::compile(&config.rules, config.worker.mask_key.as_ref())
+        .map_err(|problems| misconfigured(&problems))
+}
+
+fn misconfigured(problems: &[shape::Problem]) -> Error {
+    let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
+    Error::new(Kind::Misconfigured, lines.join("; "))
+}
+
 impl<T: Target> Batches<T> {
     /// What batches need.
     ///
@@ -119,12 +133,8 @@ impl<T: Target> Batches<T> {
         dead_letters: DeadLetters,
         exact: Option<Exact<T>>,
     ) -> Result<Self> {
-        let misconfigured = |problems: Vec<shape::Problem>| {
-            let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
-            Error::new(Kind::Misconfigured, lines.join("; "))
-        };
-        let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).map_err(misconfigured)?;
-        let schemas = Schemas::compile(&config.schemas).map_err(misconfigured)?;
+        let rules = rules(config)?;
+        let schemas = Schemas::compile(&config.schemas).map_err(|problems| misconfigured(&problems))?;
         let policy = Policy { ddl: config.worker.ddl.clone(), filter: config.filter() };
         let (targets, habits, report) = (Targets::new(config), Mutex::default(), Report::new());
         let observer = Observer::blind();

@@ -249,10 +249,17 @@ impl Policy {
             Operation::DropDatabase | Operation::Invalidate => return Judgement::PassOver,
             Operation::Drop => ("drop", self.ddl.drop),
             Operation::Rename => ("rename", self.ddl.rename),
-            Operation::CreateIndexes | Operation::DropIndexes => match self.ddl.indexes {
-                // They lose no document.
-                DdlPolicy::Apply | DdlPolicy::Ignore => return Judgement::Ignore(ns),
-                DdlPolicy::Fail => ("indexes", DdlPolicy::Fail),
+            Operation::CreateIndexes | Operation::DropIndexes => match without(self.ddl.indexes) {
+                Some(policy) => ("indexes", policy),
+                None => return Judgement::Ignore(ns),
+            },
+            Operation::Create => match without(self.ddl.create) {
+                Some(policy) => ("create", policy),
+                None => return Judgement::Ignore(ns),
+            },
+            Operation::Modify => match without(self.ddl.modify) {
+                Some(policy) => ("modify", policy),
+                None => return Judgement::Ignore(ns),
             },
             _ if self.ddl.other == OtherDdl::Ignore => return Judgement::Ignore(ns),
             _ => ("other", DdlPolicy::Fail),
@@ -272,5 +279,13 @@ impl Policy {
                 operation.name()
             ),
         ))
+    }
+}
+
+/// What can be passed over, for it loses no document; only `fail` is left.
+const fn without(policy: DdlPolicy) -> Option<DdlPolicy> {
+    match policy {
+        DdlPolicy::Apply | DdlPolicy::Ignore => None,
+        DdlPolicy::Fail => Some(DdlPolicy::Fail),
     }
 }

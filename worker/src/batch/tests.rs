@@ -23,6 +23,8 @@ fn policy() -> Policy {
         drop: DdlPolicy::Fail,
         rename: DdlPolicy::Ignore,
         indexes: DdlPolicy::Ignore,
+        create: DdlPolicy::Ignore,
+        modify: DdlPolicy::Ignore,
         other: OtherDdl::Ignore,
     };
     Policy { ddl, filter: Filter::new(vec!["db.*".parse().unwrap()], vec!["db.secret".parse().unwrap()]) }

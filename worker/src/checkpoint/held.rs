@@ -69,7 +69,8 @@ impl<T: Target> Store<T> {
         filter
     }
 
-    fn standing(&self, held: Held<'_>) -> Document {
+    /// A document that stands at a barrier, as a filter.
+    pub(crate) fn standing(&self, held: Held<'_>) -> Document {
         let mut filter = self.filter(held.partition, held.offset);
         filter.extend(at::fields("at.", held.barrier));
         filter

@@ -63,6 +63,12 @@ impl<T: Target> Store<T> {
         &self.keys
     }
 
+    /// Where it is noted what is put off of definitions.
+    #[must_use]
+    pub fn definitions(&self) -> Namespace {
+        Namespace::new(DATABASE, format!("{}.definitions", self.documents.coll))
+    }
+
     /// Whoever owns what is written here: the sessions of its transactions.
     pub(crate) fn owner(&self) -> Vec<Bson> {
         self.target.sessions()

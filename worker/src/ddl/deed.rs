@@ -19,16 +19,24 @@ use common::{
     namespace::Namespace,
 };
 use futures_util::TryStreamExt as _;
-use mongodb::{Client, error::Error as DriverError, results::CollectionType};
+use mongodb::{
+    Client, Collection,
+    error::Error as DriverError,
+    options::{Acknowledgment, CollectionOptions, WriteConcern},
+    results::CollectionType,
+};
 use tokio::time::timeout;
 
-use super::work::Work;
-use crate::checkpoint::{Intent, Origin, Uuid};
+use super::definition::Definition;
+use crate::{
+    checkpoint::{Intent, Origin, Store, Uuid},
+    sink::Deployment,
+};
 
 /// From this version on a command can say which collection it means.
 const TAKES_UUID: Version = Version::new(6, 0, 0);
 /// How long a command may take: dropping waits for transactions that hold the collection, up to a minute.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// `NamespaceNotFound`, `NamespaceExists` and `CollectionUUIDMismatch`.
 const NOT_FOUND: i32 = 26;
@@ -45,7 +53,8 @@ pub(super) enum Deed {
         /// Whether the source says that it has replaced a collection.
         replaces: Option<bool>,
     },
-    Indexes(Namespace, Vec<Work>),
+    /// Options and indexes.
+    Define(Namespace, Box<Definition>),
 }
 
 /// The target's collections.
@@ -53,13 +62,14 @@ pub(super) enum Deed {
 pub(super) struct Collections {
     pub(super) client: Client,
     pub(super) takes_uuid: bool,
+    notes: Namespace,
 }
 
 impl Deed {
     /// The names that mean something else afterwards.
     pub(super) fn touches(&self) -> impl Iterator<Item = &Namespace> {
         let (one, other) = match self {
-            Self::Drop(ns) | Self::Indexes(ns, _) => (ns, None),
+            Self::Drop(ns) | Self::Define(ns, _) => (ns, None),
             Self::Rename { from, to, .. } => (from, Some(to)),
         };
         std::iter::once(one).chain(other)
@@ -67,8 +77,15 @@ impl Deed {
 }
 
 impl Collections {
-    pub(super) fn new(client: Client, version: Version) -> Self {
-        Self { client, takes_uuid: version >= TAKES_UUID }
+    pub(super) fn new(client: Client, version: Version, store: &Store<Deployment>) -> Self {
+        Self { client, takes_uuid: version >= TAKES_UUID, notes: store.definitions() }
+    }
+
+    /// Where it is noted what is put off.
+    pub(super) fn noted(&self) -> Collection<Document> {
+        let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();
+        let options = CollectionOptions::builder().write_concern(majority).build();
+        self.client.database(&self.notes.db).collection_with_options(&self.notes.coll, options)
     }
 
     /// Which collections a deed is about to touch.
@@ -77,7 +94,7 @@ impl Collections {
     /// Misconfigured where a rename would take away a collection with documents that the source never had.
     pub(super) async fn intent(&self, deed: &Deed) -> Result<Intent> {
         match deed {
-            Deed::Drop(ns) | Deed::Indexes(ns, _) => Ok(Intent { uuid: self.uuid(ns).await?, onto: None }),
+            Deed::Drop(ns) | Deed::Define(ns, _) => Ok(Intent { uuid: self.uuid(ns).await?, onto: None }),
             Deed::Rename { from, to, replaces } => {
                 let intent = Intent { uuid: self.uuid(from).await?, onto: self.uuid(to).await? };
                 if intent.onto.is_some() && *replaces == Some(false) && !self.is_empty(to).await? {
@@ -99,7 +116,8 @@ impl Collections {
     pub(super) async fn carry_out(&self, deed: &Deed, intent: Intent, barrier: &Origin) -> Result<bool> {
         match deed {
             Deed::Drop(ns) => self.drop(ns, intent.uuid, barrier).await,
-            Deed::Indexes(ns, work) => self.work(ns, intent.uuid, work).await.map(|()| true),
+            // It goes on beside other barriers.
+            Deed::Define(..) => Ok(true),
             Deed::Rename { from, to, .. } => match intent.uuid {
                 Some(uuid) => self.rename((from, to), uuid, intent.onto, barrier).await,
                 // Nothing was ever written to it; what it has replaced is gone all the same.
@@ -156,7 +174,7 @@ impl Collections {
     /// # Errors
     /// As [`carry_out`](Self::carry_out).
     pub(super) async fn clear(&self, deed: &Deed, barrier: &Origin) -> Result<()> {
-        if self.takes_uuid || matches!(deed, Deed::Indexes(..)) {
+        if self.takes_uuid || matches!(deed, Deed::Define(..)) {
             return Ok(());
         }
         for ns in deed.touches() {

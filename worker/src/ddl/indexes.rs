@@ -1,4 +1,4 @@
-//! Making, dropping and hiding indexes at the target, on the collection that was meant.
+//! Making, dropping and hiding indexes at the target, and changing options, on the collection that was meant.
 //!
 //! What is there already, or gone already, is done. An index of the target's own that has the name or the keys stays.
 
@@ -24,39 +24,49 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const GONE: [i32; 3] = [26, 27, 361];
 /// `IndexOptionsConflict` and `IndexKeySpecsConflict`.
 const CONFLICTS: [i32; 2] = [85, 86];
-/// `BadValue`, `FailedToParse`, `TypeMismatch`, `CannotCreateIndex`, `InvalidOptions`, `InvalidIndexSpecificationOption`: not with this server.
-const INEXPRESSIBLE: [i32; 6] = [2, 9, 14, 67, 72, 197];
+/// `BadValue`, `FailedToParse`, `TypeMismatch`, `CannotCreateIndex`, `InvalidOptions`, `IncompatibleCollationVersion`,
+/// `InvalidIndexSpecificationOption`, an unknown field: not with this server.
+pub(super) const INEXPRESSIBLE: [i32; 8] = [2, 9, 14, 67, 72, 161, 197, 40_415];
 
 impl Collections {
-    /// Does all of it, on the collection that was meant.
+    /// Does all of it, on the collection that was meant. Gives the names of indexes that are not made, for the target has its own.
     ///
     /// # Errors
-    /// Transient when the target does not answer; misconfigured for an index that it cannot have.
-    pub(super) async fn work(&self, ns: &Namespace, uuid: Option<Uuid>, work: &[Work]) -> Result<()> {
+    /// Transient when the target does not answer; misconfigured for what it cannot have.
+    pub(super) async fn work(
+        &self,
+        ns: &Namespace,
+        uuid: Option<Uuid>,
+        work: &[Work],
+    ) -> Result<Vec<String>> {
+        let mut own = Vec::new();
         for one in work {
             let mut command = doc! {one.name: &ns.coll};
-            command.extend(one.arguments.clone());
+            command.extend(if self.takes_uuid { one.arguments.clone() } else { one.without_expiry() });
             command.extend(
                 uuid.filter(|_| self.takes_uuid).map(|uuid| ("collectionUUID".to_owned(), binary(uuid))),
             );
             command.insert("writeConcern", doc! {"w": "majority"});
             let database = self.client.database(&ns.db);
-            let what = format!("an index of {ns}");
+            let what = format!("a definition of {ns}");
             let sent = answered(what, PATIENCE, database.run_command(command).into_future()).await?;
             let Err(error) = sent else { continue };
-            judged(ns, one, &error)?;
+            if judged(ns, one, &error)? {
+                own.extend(one.index_name());
+            }
         }
-        Ok(())
+        Ok(own)
     }
 }
 
-fn judged(ns: &Namespace, work: &Work, error: &mongodb::error::Error) -> Result<()> {
+/// Whether something of the target's own is in the way.
+fn judged(ns: &Namespace, work: &Work, error: &mongodb::error::Error) -> Result<bool> {
     let context = format!("`{}` of {ns} at the target", work.name);
     match mongo::code(error) {
-        Some(code) if GONE.contains(&code) => Ok(()),
+        Some(code) if GONE.contains(&code) => Ok(false),
         Some(code) if CONFLICTS.contains(&code) => {
             tracing::warn!(%ns, code, "an index of the target's own has this one's name or keys and stays");
-            Ok(())
+            Ok(true)
         }
         Some(code) if INEXPRESSIBLE.contains(&code) => Err(Error::caused(
             Kind::Misconfigured,

@@ -45,8 +45,10 @@ pub(super) enum Change {
     CreateIndexes(Namespace, Vec<bson::Document>),
     /// By their names.
     DropIndexes(Namespace, Vec<String>),
-    /// What `collMod` takes of an index.
-    ModifyIndex(Namespace, bson::Document),
+    /// Its options.
+    Create(Namespace, bson::Document),
+    /// What `collMod` takes, of an index or of options.
+    Modify(Namespace, bson::Document),
 }
 
 impl Marker {
@@ -73,7 +75,8 @@ impl Marker {
             Change::Rename { .. } => "rename",
             Change::CreateIndexes(..) => "createIndexes",
             Change::DropIndexes(..) => "dropIndexes",
-            Change::ModifyIndex(..) => "modify",
+            Change::Create(..) => "create",
+            Change::Modify(..) => "modify",
         }
     }
 
@@ -128,10 +131,8 @@ impl Change {
                 let names = indexes(event.bytes)?.into_iter().map(name).collect::<Result<_>>()?;
                 Ok(Self::DropIndexes(ns, names))
             }
-            (Operation::Modify, Some(ns), _) => {
-                let index = description(event.bytes)?.get_document("index").map_err(damaged)?.clone();
-                Ok(Self::ModifyIndex(ns, index))
-            }
+            (Operation::Create, Some(ns), _) => Ok(Self::Create(ns, description(event.bytes)?)),
+            (Operation::Modify, Some(ns), _) => Ok(Self::Modify(ns, description(event.bytes)?)),
             (operation, ..) => {
                 let context = format!("this version knows no barrier for `{}`", operation.name());
                 Err(Error::new(Kind::Misconfigured, context))

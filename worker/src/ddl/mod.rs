@@ -1,4 +1,4 @@
-//! Barriers: drops and renames, carried out once all partitions that they stand in have come to them.
+//! Barriers: drops, renames, what makes and changes collections and indexes; carried out once all partitions that they stand in have come to them.
 //!
 //! ```text
 //!            producer                     worker 1              worker 2
@@ -20,13 +20,20 @@
 //! after it, nothing that came after it before, and it is carried out on the collection that it was meant for and on no other.
 
 mod deed;
+mod define;
+mod definition;
 mod indexes;
 mod judge;
 mod marker;
+mod notes;
+mod options;
 mod policy;
+mod restore;
 mod stage;
 mod step;
+mod translated;
 mod work;
 
 pub(crate) use policy::Policy;
+pub use restore::restore;
 pub(crate) use stage::Barriers;

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use bson::Document;
 use common::{
     config::{
         Config,
-        types::{Ddl, DdlPolicy, FieldRules},
+        types::{Ddl, DdlPolicy},
     },
     error::{Error, Kind, Result},
     mapping::Mapping,
     namespace::{Filter, Namespace, Pattern},
 };
+use shape::{Rules, Shaper};
 
 use super::{
     deed::Deed,
+    definition::Definition,
     marker::{Change, Marker},
-    work::Work,
+    options,
 };
 use crate::targets;
 
@@ -27,9 +30,10 @@ pub(crate) struct Policy {
     mapping: Mapping,
     /// The topics that are read, where they are named.
     topics: BTreeSet<String>,
-    /// Namespaces with field rules: what their indexes are about may have another name, or be no more.
-    shaped: Vec<Pattern>,
-    rules: Vec<(Pattern, FieldRules)>,
+    /// Field rules: what an index is about may have another name, or be no more.
+    rules: Rules,
+    /// Document filters by pattern: names that differ in them hold other documents.
+    filters: Vec<(Pattern, Option<String>)>,
 }
 
 /// The setting about indexes.
@@ -46,13 +50,15 @@ pub(super) enum Wanted {
 }
 
 impl Policy {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// What the configuration says; `rules` are its field rules.
+    pub(crate) fn new(config: &Config, rules: Rules) -> Self {
         let (ddl, filter, mapping) = (config.worker.ddl.clone(), config.filter(), config.mapping());
-        let shaped = config.rules.iter().filter_map(|rules| rules.namespace.parse().ok()).collect();
-        let rules =
-            config.rules.iter().filter_map(|rules| Some((rules.namespace.parse().ok()?, rules.clone())));
-        let rules = rules.collect();
-        Self { rules, ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), shaped }
+        let filters = config
+            .rules
+            .iter()
+            .filter_map(|rules| Some((rules.namespace.parse().ok()?, rules.filter.clone())));
+        let filters = filters.collect();
+        Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), rules, filters }
     }
 
     /// What a marker asks for. Of one whose second name is not carried only the places in the first name's topic are left.
@@ -89,9 +95,6 @@ impl Policy {
                        out on the target, set worker.ddl.rename to `ignore`, and have the new name copied by a snapshot that reconciles";
             return Err(refused(marker, why));
         }
-        if what == INDEXES && self.shaped.iter().any(|pattern| pattern.matches(&ns)) {
-            return Ok(Wanted::Ignore);
-        }
         if !matches!(deed, Deed::Rename { .. }) {
             let first = marker.places[0].topic.clone();
             marker.places.retain(|place| place.topic == first);
@@ -112,10 +115,10 @@ impl Policy {
     /// Whether the filters of two names differ.
     fn carries_other_documents(&self, from: &Namespace, to: &Namespace) -> bool {
         let filter = |ns: &Namespace| {
-            let matching = self.rules.iter().filter(|(pattern, _)| pattern.matches(ns));
+            let matching = self.filters.iter().filter(|(pattern, _)| pattern.matches(ns));
             matching
                 .max_by_key(|(pattern, _)| pattern.specificity())
-                .and_then(|(_, rules)| rules.filter.as_deref())
+                .and_then(|(_, filter)| filter.as_deref())
         };
         filter(from) != filter(to)
     }
@@ -131,17 +134,58 @@ impl Policy {
             // Out of what is carried, it is gone.
             Change::Rename { from, .. } => (Deed::Drop(self.name(from)?), "drop"),
             Change::CreateIndexes(ns, indexes) => {
-                (Deed::Indexes(self.name(ns)?, Work::create(indexes)), INDEXES)
+                self.define(ns, Definition::create_indexes(indexes, self.shaper(ns)?), INDEXES)?
             }
-            Change::DropIndexes(ns, names) => (Deed::Indexes(self.name(ns)?, Work::drop(names)), INDEXES),
-            Change::ModifyIndex(ns, index) => (Deed::Indexes(self.name(ns)?, Work::modify(index)), INDEXES),
+            Change::DropIndexes(ns, names) => self.define(ns, Definition::drop_indexes(names), INDEXES)?,
+            Change::Create(ns, made) => {
+                self.define(ns, options::create(made, self.shaper(ns)?.is_some()), "create")?
+            }
+            Change::Modify(ns, changed) => self.modify(ns, changed)?,
         })
+    }
+
+    fn define(
+        &self,
+        ns: &Namespace,
+        definition: Definition,
+        what: &'static str,
+    ) -> Result<(Deed, &'static str)> {
+        Ok((Deed::Define(self.name(ns)?, Box::new(definition)), what))
+    }
+
+    /// One `modify` may be about an index and about options, each of which has a setting. The stricter one is told.
+    fn modify(&self, ns: &Namespace, changed: &Document) -> Result<(Deed, &'static str)> {
+        let index = changed.get_document("index").ok();
+        let mut options = changed.clone();
+        options.remove("index");
+        let what = match (index.is_some(), options.is_empty()) {
+            (true, true) => INDEXES,
+            (false, _) => "modify",
+            (true, false) if self.ddl.indexes == DdlPolicy::Fail => INDEXES,
+            (true, false) if self.ddl.modify == DdlPolicy::Ignore => {
+                options.clear();
+                INDEXES
+            }
+            (true, false) => "modify",
+        };
+        let is_shaped = self.shaper(ns)?.is_some();
+        // Of one that is known by its keys alone nobody knows what it is called here.
+        let is_known = |index: &&Document| !is_shaped || index.contains_key("name");
+        let index = index.filter(is_known).filter(|_| self.ddl.indexes != DdlPolicy::Ignore);
+        self.define(ns, Definition::modify(index, &options, is_shaped), what)
+    }
+
+    fn shaper(&self, ns: &Namespace) -> Result<Option<&Shaper>> {
+        let found = self.rules.for_namespace(ns);
+        found.map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))
     }
 
     fn policy(&self, what: &str) -> DdlPolicy {
         match what {
             "drop" => self.ddl.drop,
             "rename" => self.ddl.rename,
+            "create" => self.ddl.create,
+            "modify" => self.ddl.modify,
             _ => self.ddl.indexes,
         }
     }
@@ -158,6 +202,7 @@ fn refused(marker: &Marker, why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use bson::doc;
     use serde_json::{Value, json};
 
     use super::*;
@@ -169,7 +214,9 @@ mod tests {
             "map": [{"from": "d.*", "to": "e.*"}],
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Policy::new(&serde_json::from_value(config).unwrap())
+        let config: Config = serde_json::from_value(config).unwrap();
+        let rules = Rules::compile(&config.rules, None).unwrap();
+        Policy::new(&config, rules)
     }
 
     /// The second record of a barrier over two partitions of d.a and one of d.b.
@@ -213,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_has_its_setting_and_shaped_documents_have_no_indexes() {
+    fn each_kind_has_its_setting_and_indexes_are_of_what_passes() {
         let kinds =
             policy(&json!({"worker": {"ddl": {"drop": "ignore", "rename": "fail", "indexes": "apply"}},
             "rules": [{"namespace": "d.shaped", "deny": ["x"]}]}));
@@ -222,8 +269,16 @@ mod tests {
         let error = wanted(&kinds, rename("a", "b")).unwrap_err();
         assert!(error.context.contains("worker.ddl.rename") && error.context.contains("d.a"), "{error}");
         let drops = |coll| Change::DropIndexes(ns(coll), vec!["i".to_owned()]);
-        assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Indexes(..))));
-        assert_eq!(wanted(&kinds, drops("shaped")).unwrap().0, Wanted::Ignore);
+        assert!(matches!(wanted(&kinds, drops("a")).unwrap().0, Wanted::Apply(Deed::Define(..))));
+        let makes = |key: Document| {
+            let change = Change::CreateIndexes(ns("shaped"), vec![doc! {"key": key, "name": "i"}]);
+            match wanted(&kinds, change).unwrap().0 {
+                Wanted::Apply(Deed::Define(_, definition)) => (definition.works.len(), definition.left_out),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(makes(doc! {"y": 1}), (1, Vec::new()));
+        assert_eq!(makes(doc! {"x": 1}), (0, vec!["index i".to_owned()]));
     }
 
     #[test]

@@ -49,10 +49,10 @@ pub(crate) struct Barriers {
     works: Vec<Working>,
 }
 
-/// Work on indexes that is under way.
+/// Work on a definition that is under way.
 pub(super) struct Working {
     pub(super) barrier: Origin,
-    pub(super) task: AbortOnDropHandle<Result<bool>>,
+    pub(super) task: AbortOnDropHandle<Result<()>>,
 }
 
 /// A lane at a barrier.
@@ -80,7 +80,7 @@ impl Barriers {
     ) -> Option<Self> {
         let store = target.store.clone()?;
         shared.intake().hold_barriers();
-        let collections = Collections::new(target.deployment.client().clone(), target.version);
+        let collections = Collections::new(target.deployment.client().clone(), target.version, &store);
         let (shared, control, waiting) = (shared.clone(), control.clone(), BTreeMap::new());
         Some(Self { shared, store, collections, control, seen, policy, waiting, works: Vec::new() })
     }

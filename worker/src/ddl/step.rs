@@ -14,13 +14,15 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     deed::Deed,
+    define::Fence,
+    definition::Definition,
     judge::{Next, judge, missing},
     marker::{Change, Marker},
     policy::Wanted,
     stage::{Barriers, Waiting, Working},
 };
 use crate::{
-    checkpoint::{Advance, Held, Home, Intent, Stored},
+    checkpoint::{Advance, Held, Home, Intent, Stored, Uuid},
     consume::intake::Partition,
 };
 
@@ -86,10 +88,7 @@ impl Barriers {
             counter!(names::WORKER_DUPLICATES).increment(1);
         } else if waiting.wanted == Wanted::Ignore && waiting.marker.number == 0 {
             let (operation, ns) = (waiting.marker.operation(), waiting.marker.ns().to_string());
-            tracing::warn!(
-                ns,
-                "`{operation}` is not applied: worker.ddl says `ignore`, or the documents are shaped by field rules"
-            );
+            tracing::warn!(ns, "`{operation}` is not applied: worker.ddl says `ignore`");
             counter!(names::WORKER_DDL_IGNORED, "op" => operation).increment(1);
         }
         self.pass(waiting, own).await
@@ -104,15 +103,20 @@ impl Barriers {
     ) -> Result<bool> {
         let marker = &waiting.marker;
         let is_over = match deed {
-            Deed::Indexes(..) => match self.work(marker, deed, intent).await? {
-                true => true,
-                false => return Ok(false),
-            },
+            Deed::Define(ns, definition) => {
+                let fence =
+                    Fence { documents: self.store.documents().clone(), filter: self.store.standing(held) };
+                match self.work(marker, (ns, definition, intent.uuid), fence).await? {
+                    true => true,
+                    false => return Ok(false),
+                }
+            }
             _ => self.collections.carry_out(deed, intent, &marker.barrier).await?,
         };
         if !is_over {
             return Ok(true);
         }
+        self.forget(deed, intent).await?;
         self.marks(marker, deed).await?;
         if !self.store.finish(held).await? {
             return Ok(true);
@@ -125,11 +129,15 @@ impl Barriers {
     }
 
     /// Work that may take long goes on beside the other barriers; `true` once it is over.
-    async fn work(&mut self, marker: &Marker, deed: &Deed, intent: Intent) -> Result<bool> {
+    async fn work(
+        &mut self,
+        marker: &Marker,
+        (ns, definition, uuid): (&Namespace, &Definition, Option<Uuid>),
+        fence: Fence,
+    ) -> Result<bool> {
         let Some(at) = self.works().iter().position(|work| work.barrier == marker.barrier) else {
-            let (collections, deed, barrier) =
-                (self.collections.clone(), deed.clone(), marker.barrier.clone());
-            let task = async move { collections.carry_out(&deed, intent, &barrier).await };
+            let (collections, ns, definition) = (self.collections.clone(), ns.clone(), definition.clone());
+            let task = async move { collections.define(&ns, &definition, uuid, &fence).await };
             let task = AbortOnDropHandle::new(tokio::spawn(task));
             self.works().push(Working { barrier: marker.barrier.clone(), task });
             return Ok(false);
@@ -138,7 +146,17 @@ impl Barriers {
             return Ok(false);
         }
         let ended = self.works().swap_remove(at).task.await;
-        ended.map_err(|error| Error::caused(Kind::Invariant, "work on indexes panicked", error))?
+        ended.map_err(|error| Error::caused(Kind::Invariant, "work on a definition panicked", error))??;
+        Ok(true)
+    }
+
+    /// What is put off of a collection that is gone by now no longer has to be remembered.
+    async fn forget(&self, deed: &Deed, intent: Intent) -> Result<()> {
+        match deed {
+            Deed::Drop(ns) => self.collections.forget(ns, intent.uuid).await,
+            Deed::Rename { to, .. } => self.collections.forget(to, intent.onto).await,
+            Deed::Define(..) => Ok(()),
+        }
     }
 
     /// What is known of single documents goes where they went.
@@ -147,7 +165,7 @@ impl Barriers {
             let partitions = marker.places.iter().filter(|place| place.topic == topic.topic).count();
             (ns, topic.topic.clone(), u16::try_from(partitions).unwrap_or(u16::MAX))
         };
-        if matches!(deed, Deed::Indexes(..)) {
+        if matches!(deed, Deed::Define(..)) {
             return Ok(());
         }
         let (Some(first), Some(last)) = (marker.places.first(), marker.places.last()) else { return Ok(()) };
@@ -221,7 +239,8 @@ impl Marker {
             | Change::Rename { from: ns, .. }
             | Change::CreateIndexes(ns, _)
             | Change::DropIndexes(ns, _)
-            | Change::ModifyIndex(ns, _) => ns,
+            | Change::Create(ns, _)
+            | Change::Modify(ns, _) => ns,
         }
     }
 }

@@ -6,9 +6,11 @@
 //! | the source's index | here |
 //! |---|---|
 //! | unique | not unique |
-//! | `expireAfterSeconds` | the largest there is: what expires is deleted by the source's deletes |
+//! | `expireAfterSeconds` | the largest there is, before 6.0 none: what expires is deleted by the source's deletes |
 
 use bson::{Document, doc};
+
+use super::options::unversioned;
 
 /// The largest `expireAfterSeconds` that the server takes.
 const NEVER: i32 = i32::MAX;
@@ -28,6 +30,23 @@ impl Work {
         let one =
             |index: &Document| Self { name: "createIndexes", arguments: doc! {"indexes": [put_off(index)]} };
         indexes.iter().map(one).collect()
+    }
+
+    /// The name of the index that is made.
+    pub(super) fn index_name(&self) -> Option<String> {
+        let index = self.arguments.get_array("indexes").ok()?.first()?.as_document()?;
+        index.get_str("name").ok().map(str::to_owned)
+    }
+
+    /// What is told to servers before 6.0, which do not take an expiry that never comes.
+    pub(super) fn without_expiry(&self) -> Document {
+        let mut arguments = self.arguments.clone();
+        for index in arguments.get_array_mut("indexes").into_iter().flatten() {
+            if let Some(index) = index.as_document_mut() {
+                index.remove("expireAfterSeconds");
+            }
+        }
+        arguments
     }
 
     pub(super) fn drop(names: &[String]) -> Vec<Self> {
@@ -56,6 +75,9 @@ fn put_off(index: &Document) -> Document {
     if index.contains_key("expireAfterSeconds") {
         index.insert("expireAfterSeconds", NEVER);
     }
+    // One without is simple whatever its collection's collation is, which a command without would take.
+    let collation = index.get_document("collation").map(unversioned);
+    index.insert("collation", collation.unwrap_or_else(|_| doc! {"locale": "simple"}));
     index
 }
 
@@ -66,9 +88,10 @@ mod tests {
     #[test]
     fn what_would_refuse_or_remove_documents_is_put_off() {
         let index = doc! {"v": 2, "unique": true, "key": {"a": 1}, "name": "a", "expireAfterSeconds": 60, "sparse": true};
-        let wanted =
-            doc! {"v": 2, "key": {"a": 1}, "name": "a", "expireAfterSeconds": i32::MAX, "sparse": true};
+        let wanted = doc! {"v": 2, "key": {"a": 1}, "name": "a", "expireAfterSeconds": i32::MAX, "sparse": true, "collation": {"locale": "simple"}};
         assert_eq!(put_off(&index), wanted);
+        let without = doc! {"indexes": [{"v": 2, "key": {"a": 1}, "name": "a", "sparse": true, "collation": {"locale": "simple"}}]};
+        assert_eq!(Work::create(std::slice::from_ref(&index))[0].without_expiry(), without);
         assert_eq!(Work::create(&[index, doc! {"key": {"b": 1}, "name": "b"}]).len(), 2);
     }
 

@@ -157,15 +157,27 @@ impl Target for Deployment {
     }
 
     async fn has_unique_index(&self, ns: &Namespace) -> Result<bool, Trouble> {
-        let collection = self.client.database(&ns.db).collection::<RawDocumentBuf>(&ns.coll);
+        let database = self.client.database(&ns.db);
+        let listed = async {
+            let cursor = database.list_collections().filter(doc! {"name": &ns.coll}).await?;
+            cursor.try_collect::<Vec<_>>().await
+        };
+        // Where strings are compared otherwise than byte by byte, the index of `_id` ties documents together, too.
+        let listed = listed.await.map_err(|error| trouble(ns, &error))?;
+        if listed.iter().any(|found| found.options.collation.is_some()) {
+            return Ok(true);
+        }
+        let collection = database.collection::<RawDocumentBuf>(&ns.coll);
         let mut indexes = match collection.list_indexes().await {
             Ok(indexes) => indexes,
             Err(error) if mongo::code(&error) == Some(NOT_FOUND) => return Ok(false),
             Err(error) => return Err(trouble(ns, &error)),
         };
         while let Some(index) = indexes.try_next().await.map_err(|error| trouble(ns, &error))? {
-            // The index of `_id` does not say of itself that it is unique.
-            if index.options.is_some_and(|options| options.unique == Some(true)) {
+            // The index of `_id` does not say of itself that it is unique, but where it is clustered.
+            if index.keys != doc! {"_id": 1}
+                && index.options.is_some_and(|options| options.unique == Some(true))
+            {
                 return Ok(true);
             }
         }

@@ -8,7 +8,7 @@ from bson import encode
 from bson.raw_bson import RawBSONDocument
 
 from chaos.identity import identity
-from chaos.model import GONE, NO_DOCUMENT, UNKNOWN, Change, DocumentId, State, Time, digest
+from chaos.model import GONE, NO_DOCUMENT, UNKNOWN, Change, Definition, DocumentId, State, Time, digest
 
 DELTA_PARTS = ("removedFields", "truncatedArrays")
 
@@ -16,6 +16,12 @@ DELTA_PARTS = ("removedFields", "truncatedArrays")
 def change_of(event: Mapping[str, Any]) -> Change:
     """Time, operation, content and state of an event of raw documents."""
     return Change(time_of(event), event["operationType"], _content(event), state_of(event), transaction_of(event))
+
+
+def definition_of(event: Mapping[str, Any]) -> Definition:
+    """An event that is about no document."""
+    to = event.get("to")
+    return Definition(time_of(event), event["operationType"], document_of(event)[0], f"{to['db']}.{to['coll']}" if to else None)
 
 
 def transaction_of(event: Mapping[str, Any]) -> Optional[Tuple[str, int]]:

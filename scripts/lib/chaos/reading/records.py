@@ -77,7 +77,8 @@ def record_of(raw: Raw) -> Record:
     if raw.headers["ns"] != document[0]:
         raise ValueError("header and event disagree about the namespace")
     sequence, is_snapshot = sequence_of(raw.headers["seq"]), raw.headers.get("snapshot") == "true"
-    return Record(raw.partition, raw.offset, sequence, is_snapshot, change, document, place_of(raw.headers.get("txn")))
+    place, barrier = place_of(raw.headers.get("txn")), barrier_of(raw.headers.get("barrier"))
+    return Record(raw.partition, raw.offset, sequence, is_snapshot, change, document, place, barrier)
 
 
 def place_of(text: Optional[str]) -> Optional[Tuple[str, int, int]]:
@@ -86,6 +87,14 @@ def place_of(text: Optional[str]) -> Optional[Tuple[str, int, int]]:
         return None
     session, number, index = text.split("/")
     return session, int(number), int(index)
+
+
+def barrier_of(text: Optional[str]) -> Optional[Tuple[int, int]]:
+    """The header `barrier`: which record of how many."""
+    if text is None:
+        return None
+    number, count = text.split(" ")[0].split("/")
+    return int(number), int(count)
 
 
 def sequence_of(text: str) -> Sequence:

@@ -8,9 +8,10 @@ from typing import Any, Dict, List
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
 
-from chaos.model import Change, DocumentId, State
-from chaos.reading.content import change_of, document_of
+from chaos.model import NO_DOCUMENT, Change, Definition, DocumentId, State
+from chaos.reading.content import change_of, definition_of, document_of
 from chaos.reading.tail import Tail
+from chaos.workload.settings import is_left_out
 
 
 class Truth:
@@ -20,11 +21,21 @@ class Truth:
         self._lock = threading.Lock()
         self._changes: Dict[DocumentId, List[Change]] = {}
         self._states: Dict[DocumentId, State] = {}
+        self._definitions: List[Definition] = []
         self.count = 0
         self.tail = Tail(client, databases, begin, self._accept)
 
     def _accept(self, event: Any) -> None:
-        document, change = document_of(event), change_of(event)
+        if "ns" not in event:
+            return
+        document = document_of(event)
+        if document[1] == NO_DOCUMENT:
+            with self._lock:
+                self._definitions.append(definition_of(event))
+            return
+        if is_left_out(document[0]):
+            return
+        change = change_of(event)
         with self._lock:
             self._changes.setdefault(document, []).append(change)
             self._states[document] = change.state
@@ -38,6 +49,12 @@ class Truth:
         """Everything since the last take."""
         with self._lock:
             taken, self._changes = self._changes, {}
+        return taken
+
+    def take_definitions(self) -> List[Definition]:
+        """Every change of a collection as a whole since the last take."""
+        with self._lock:
+            taken, self._definitions = self._definitions, []
         return taken
 
     def peek(self) -> Dict[DocumentId, List[Change]]:

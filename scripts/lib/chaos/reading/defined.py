@@ -1,0 +1,56 @@
+"""What collections there are on a side, with their options, their indexes and their documents."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+from pymongo import MongoClient
+
+from chaos.reading.tail import RAW
+from chaos.workload.settings import DATABASES, is_left_out
+
+# What the target has otherwise on purpose until it takes over, and a server's own.
+OF_OPTIONS = ("validationLevel", "expireAfterSeconds", "changeStreamPreAndPostImages")
+OF_INDEX = ("unique", "prepareUnique")
+NEVER = 2**31 - 1
+
+Defined = Dict[str, Dict[str, Any]]
+
+
+def defined(client: MongoClient, is_told: bool) -> Defined:
+    """Every collection; where the source does not tell of definitions only what it tells: collections with documents, and those."""
+    found: Defined = {}
+    for db in DATABASES:
+        for one in client[db].list_collections():
+            namespace = f"{db}.{one['name']}"
+            if not is_left_out(namespace) and one["type"] == "collection":
+                found[namespace] = _collection(client, db, one, is_told)
+    return {name: held for name, held in found.items() if is_told or held["documents"]}
+
+
+def _collection(client: MongoClient, db: str, one: Mapping[str, Any], is_told: bool) -> Dict[str, Any]:
+    # In the order of their bytes: some collations hold different `_id`s equal, and of those there is one.
+    documents = sorted(held.raw for held in client[db].get_collection(one["name"], codec_options=RAW).find())
+    if not is_told:
+        return {"documents": documents}
+    indexes = {held["name"]: _index(held) for held in client[db][one["name"]].list_indexes()}
+    return {"documents": documents, "options": _options(one["options"]), "indexes": indexes}
+
+
+def _options(options: Mapping[str, Any]) -> Dict[str, Any]:
+    kept = {name: held for name, held in options.items() if name not in OF_OPTIONS}
+    # Said or not, it is what a validator does.
+    if kept.get("validationAction") == "error":
+        del kept["validationAction"]
+    if kept.get("validator") == {}:
+        del kept["validator"]
+    return kept
+
+
+def _index(index: Mapping[str, Any]) -> Dict[str, Any]:
+    kept = {name: held for name, held in index.items() if name not in OF_INDEX}
+    if index.get("clustered"):
+        kept.pop("expireAfterSeconds", None)
+    elif "expireAfterSeconds" in kept:
+        kept["expireAfterSeconds"] = NEVER
+    return {**kept, "key": list(index["key"].items())}

@@ -1,0 +1,209 @@
+//! Making collections with their options, and changing both, at the target.
+//!
+//! A collection that is made has no UUID yet that could fence the command. So it is made in one transaction with a statement that compares where the
+//! barrier's document stands: one who stood still before it and wakes up late makes nothing. What a transaction cannot make here (a sharded
+//! target may refuse) is made without.
+//!
+//! A collection of that name which is there already stays as it is, but for a validator that is off or was not there.
+
+use bson::{Bson, Document, doc};
+use common::{
+    error::{Error, Kind, Result},
+    mongo::{self, Reason},
+    namespace::Namespace,
+};
+use futures_util::TryStreamExt as _;
+use mongodb::{
+    ClientSession,
+    error::{Error as DriverError, TRANSIENT_TRANSACTION_ERROR},
+    options::{Acknowledgment, WriteConcern},
+};
+
+use super::{
+    deed::{Collections, PATIENCE, answered, binary},
+    definition::Definition,
+    notes::Notes,
+    options,
+    work::Work,
+};
+use crate::checkpoint::Uuid;
+
+/// `NamespaceExists`, `IllegalOperation` and `OperationNotSupportedInTransaction`.
+const EXISTS: i32 = 48;
+const NOT_IN_TRANSACTIONS: [i32; 2] = [20, 263];
+
+/// The document that says who may do something, as it has to stand.
+#[derive(Debug, Clone)]
+pub(super) struct Fence {
+    pub(super) documents: Namespace,
+    pub(super) filter: Document,
+}
+
+/// A collection of the target.
+struct There {
+    uuid: Option<Uuid>,
+    options: Document,
+}
+
+impl Collections {
+    /// Does all of it, and notes what is put off.
+    ///
+    /// # Errors
+    /// Transient when the target does not answer; misconfigured for what it cannot have.
+    pub(super) async fn define(
+        &self,
+        ns: &Namespace,
+        definition: &Definition,
+        uuid: Option<Uuid>,
+        fence: &Fence,
+    ) -> Result<()> {
+        if !definition.left_out.is_empty() {
+            let what = definition.left_out.join(", ");
+            tracing::warn!(%ns, what, "not carried to the target: options of the source's own, or what field rules change");
+        }
+        if let Some(options) = &definition.make {
+            self.ensure(ns, options, fence).await?;
+        }
+        let Some(there) = self.there(ns).await? else {
+            // Gone, or never made here; an index makes it.
+            self.work(ns, uuid, &definition.works).await?;
+            return self.note_by_name(ns, &definition.notes).await;
+        };
+        let mut notes = definition.notes.clone();
+        if options::is_validated(&there.options) {
+            if !definition.validation.is_empty() {
+                tracing::warn!(%ns, "the target's collection has a validator of its own, which stays");
+            }
+            notes = options::without_validation(&notes);
+        } else if self.is_behind(definition, &there) {
+            let work = Work { name: "collMod", arguments: definition.validation.clone() };
+            self.work(ns, uuid, &[work]).await?;
+        }
+        let own = self.work(ns, uuid, &definition.works).await?;
+        self.note(there.uuid, ns, &notes.without(&own)).await
+    }
+
+    /// Whether validation is to be changed.
+    fn is_behind(&self, definition: &Definition, there: &There) -> bool {
+        definition.validation.iter().any(|(name, value)| there.options.get(name) != Some(value))
+    }
+
+    /// Makes the collection, unless there is one.
+    async fn ensure(&self, ns: &Namespace, options: &Document, fence: &Fence) -> Result<()> {
+        if let Some(there) = self.there(ns).await? {
+            let differing = options::differing(&there.options, options);
+            if !differing.is_empty() {
+                let options = differing.join(", ");
+                tracing::warn!(%ns, options, "the target's collection has other options than the source's, and stays as it is");
+            }
+            return Ok(());
+        }
+        let mut command = doc! {"create": &ns.coll};
+        command.extend(options.clone());
+        let made = answered(ns, PATIENCE, self.make(ns, command.clone(), fence)).await?;
+        let made = match made {
+            Err(error) if mongo::code(&error).is_some_and(|code| NOT_IN_TRANSACTIONS.contains(&code)) => {
+                command.insert("writeConcern", doc! {"w": "majority"});
+                let database = self.client.database(&ns.db);
+                answered(ns, PATIENCE, database.run_command(command).into_future()).await?.map(drop)
+            }
+            made => made,
+        };
+        match made {
+            Err(error) if mongo::code(&error) != Some(EXISTS) => Err(failed(ns, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes it where the barrier stands as it has to; else somebody else has seen to it.
+    async fn make(&self, ns: &Namespace, create: Document, fence: &Fence) -> Result<(), DriverError> {
+        let mut session = self.client.start_session().causal_consistency(false).await?;
+        let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();
+        session.start_transaction().write_concern(majority).await?;
+        let made = self.make_within(ns, create, fence, &mut session).await;
+        match made {
+            Ok(true) => session.commit_transaction().await,
+            Ok(false) => session.abort_transaction().await,
+            Err(error) => {
+                // What is left open the server ends by itself.
+                drop(session.abort_transaction().await);
+                Err(error)
+            }
+        }
+    }
+
+    async fn make_within(
+        &self,
+        ns: &Namespace,
+        create: Document,
+        fence: &Fence,
+        session: &mut ClientSession,
+    ) -> Result<bool, DriverError> {
+        let documents = self.client.database(&fence.documents.db);
+        let held = documents.collection::<Document>(&fence.documents.coll);
+        let stands = doc! {"$set": {"at.made": true}};
+        let found = held.update_one(fence.filter.clone(), stands).session(&mut *session).await?;
+        if found.matched_count == 0 {
+            return Ok(false);
+        }
+        self.client.database(&ns.db).run_command(create).session(session).await?;
+        Ok(true)
+    }
+
+    async fn there(&self, ns: &Namespace) -> Result<Option<There>> {
+        let database = self.client.database(&ns.db);
+        let listed = async {
+            let command = doc! {"listCollections": 1, "filter": {"name": &ns.coll, "type": "collection"}};
+            database.run_cursor_command(command).await?.try_collect::<Vec<_>>().await
+        };
+        let found = answered(ns, PATIENCE, listed).await?.map_err(|error| failed(ns, &error))?;
+        Ok(found.first().map(|found| There {
+            uuid: found.get_document("info").ok().and_then(|info| match info.get("uuid") {
+                Some(Bson::Binary(uuid)) => Uuid::try_from(uuid.bytes.as_slice()).ok(),
+                _ => None,
+            }),
+            options: found.get_document("options").cloned().unwrap_or_default(),
+        }))
+    }
+
+    async fn note_by_name(&self, ns: &Namespace, notes: &Notes) -> Result<()> {
+        let Some(there) = self.there(ns).await? else { return Ok(()) };
+        self.note(there.uuid, ns, notes).await
+    }
+
+    async fn note(&self, uuid: Option<Uuid>, ns: &Namespace, notes: &Notes) -> Result<()> {
+        let Some(uuid) = uuid.filter(|_| !notes.is_empty()) else { return Ok(()) };
+        let noted = self.noted();
+        let written = async {
+            let which = doc! {"_id": binary(uuid)};
+            let before = noted.find_one(which.clone()).await?.unwrap_or_default();
+            let mut after = notes.added_to(&before);
+            after.insert("ns", ns.to_string());
+            noted.update_one(which, doc! {"$set": after}).upsert(true).await
+        };
+        answered(ns, PATIENCE, written).await?.map(drop).map_err(|error| failed(ns, &error))
+    }
+
+    /// Forgets what was put off of collections that are no more.
+    ///
+    /// # Errors
+    /// Transient when the target does not answer.
+    pub(super) async fn forget(&self, ns: &Namespace, uuid: Option<Uuid>) -> Result<()> {
+        let Some(uuid) = uuid else { return Ok(()) };
+        let noted = self.noted();
+        let forgotten = noted.delete_one(doc! {"_id": binary(uuid)}).into_future();
+        answered(ns, PATIENCE, forgotten).await?.map(drop).map_err(|error| failed(ns, &error))
+    }
+}
+
+fn failed(ns: &Namespace, error: &DriverError) -> Error {
+    let is_passing = error.contains_label(TRANSIENT_TRANSACTION_ERROR);
+    let context = format!("cannot make {ns} at the target with the source's options");
+    let code = mongo::code(error);
+    let kind = match code {
+        _ if is_passing => Kind::Transient,
+        Some(code) if super::indexes::INEXPRESSIBLE.contains(&code) => Kind::Misconfigured,
+        _ => mongo::classify(error),
+    };
+    Error::caused(kind, context, Reason::of(error))
+}

@@ -1,0 +1,53 @@
+//! What is to be done about a collection's options and indexes. Pure.
+
+use bson::Document;
+
+use shape::Shaper;
+
+use super::{notes::Notes, options, translated, work::Work};
+
+/// What is to be done to one collection, and what is remembered of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Definition {
+    /// The options that it is made with, where it is to be made.
+    pub(super) make: Option<Document>,
+    /// What `collMod` is told of validation; empty for nothing.
+    pub(super) validation: Document,
+    /// What is done about indexes.
+    pub(super) works: Vec<Work>,
+    /// What is put off.
+    pub(super) notes: Notes,
+    /// Options and indexes that are not carried.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Eq for Definition {}
+
+impl Definition {
+    /// Indexes by the names that fields have at the target; those that cannot be made are left out.
+    pub(super) fn create_indexes(indexes: &[Document], shaper: Option<&Shaper>) -> Self {
+        let (mut made, mut left_out) = (Vec::new(), Vec::new());
+        for index in indexes {
+            match shaper.map_or_else(|| Some(index.clone()), |shaper| translated::index(index, shaper)) {
+                Some(index) => made.push(index),
+                None => left_out.push(format!("index {}", index.get_str("name").unwrap_or_default())),
+            }
+        }
+        Self { works: Work::create(&made), notes: Notes::of_indexes(&made), left_out, ..Self::default() }
+    }
+
+    pub(super) fn drop_indexes(names: &[String]) -> Self {
+        let notes = Notes { dropped: names.to_vec(), ..Notes::default() };
+        Self { works: Work::drop(names), notes, ..Self::default() }
+    }
+
+    /// A `modify`, which may be about an index, about options, or both.
+    pub(super) fn modify(index: Option<&Document>, options: &Document, is_shaped: bool) -> Self {
+        let mut definition = options::modify(options, is_shaped);
+        if let Some(index) = index {
+            definition.works = Work::modify(index);
+            definition.notes.modified = Notes::part_of(index).into_iter().collect();
+        }
+        definition
+    }
+}

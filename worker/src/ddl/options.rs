@@ -1,0 +1,155 @@
+//! Which of a collection's options it is made with here, and what is put off. Pure.
+//!
+//! | the source's option | here |
+//! |---|---|
+//! | `collation`, `clusteredIndex` | as it is; a collation's version is the server's own |
+//! | `validator`, `validationAction` | as they are, with `validationLevel: "off"`: the source may hold what its validator would refuse |
+//! | `validationLevel`, `expireAfterSeconds`, `changeStreamPreAndPostImages` | put off, and noted ([`notes`](super::notes)) |
+//! | anything else (`storageEngine`, …) | left out, and said |
+
+use bson::{Bson, Document, doc};
+
+use super::{definition::Definition, notes::Notes};
+
+const LEVEL: &str = "validationLevel";
+const PUT_OFF: [&str; 3] = [LEVEL, "expireAfterSeconds", "changeStreamPreAndPostImages"];
+const VALIDATION: [&str; 2] = ["validator", "validationAction"];
+/// What a server tells of a collection that nobody has asked for.
+const OWN: [&str; 5] = ["uuid", "idIndex", "autoIndexId", "flags", "temp"];
+
+/// What a collection with these options asks for.
+pub(super) fn create(options: &Document, is_shaped: bool) -> Definition {
+    let mut definition = modify(options, is_shaped);
+    let mut make = kept(options);
+    make.extend(definition.validation.clone());
+    definition.left_out.retain(|name| !make.contains_key(name));
+    Definition { make: Some(make), ..definition }
+}
+
+/// What a change of options asks for.
+pub(super) fn modify(options: &Document, is_shaped: bool) -> Definition {
+    let mut definition = Definition::default();
+    for (name, value) in options {
+        let is_validation = VALIDATION.contains(&name.as_str()) || name == LEVEL;
+        if OWN.contains(&name.as_str()) {
+            continue;
+        }
+        if is_validation && is_shaped {
+            definition.left_out.push(name.clone());
+        } else if VALIDATION.contains(&name.as_str()) {
+            definition.validation.insert(name, value.clone());
+        } else if PUT_OFF.contains(&name.as_str()) {
+            definition.notes.options.insert(name, value.clone());
+        } else {
+            definition.left_out.push(name.clone());
+        }
+    }
+    definition.notes.validates =
+        definition.validation.get_document("validator").is_ok_and(|validator| !validator.is_empty());
+    if !definition.validation.is_empty() {
+        definition.validation.insert(LEVEL, "off");
+    }
+    definition
+}
+
+/// What a collection keeps from its making to its end.
+fn kept(options: &Document) -> Document {
+    let mut kept = Document::new();
+    if let Ok(collation) = options.get_document("collation") {
+        kept.insert("collation", unversioned(collation));
+    }
+    if let Some(index) = options.get("clusteredIndex") {
+        kept.insert("clusteredIndex", index.clone());
+    }
+    kept
+}
+
+/// A collation for any server: which version it is of is the server's own.
+pub(super) fn unversioned(collation: &Document) -> Document {
+    let mut collation = collation.clone();
+    collation.remove("version");
+    collation
+}
+
+/// Names of the options that a collection which is there already has otherwise, for good.
+pub(super) fn differing(there: &Document, wanted: &Document) -> Vec<&'static str> {
+    let (there, wanted) = (kept(there), kept(wanted));
+    let mut names = vec!["collation", "clusteredIndex"];
+    names.retain(|name| there.get(name).map(bare) != wanted.get(name).map(bare));
+    if there.is_empty() && wanted.is_empty() { Vec::new() } else { names }
+}
+
+/// An option without what servers of other versions word otherwise.
+fn bare(option: &Bson) -> Document {
+    let option = option.as_document().cloned().unwrap_or_else(|| doc! {"is": option.clone()});
+    option.into_iter().filter(|(name, _)| name != "v").collect()
+}
+
+/// Whether a collection of the target refuses documents by itself.
+pub(super) fn is_validated(options: &Document) -> bool {
+    let has_one = options.get_document("validator").is_ok_and(|validator| !validator.is_empty());
+    has_one && options.get_str(LEVEL).unwrap_or("strict") != "off"
+}
+
+/// The notes of a collection whose validator is the target's own.
+pub(super) fn without_validation(notes: &Notes) -> Notes {
+    let mut notes = notes.clone();
+    notes.options.remove(LEVEL);
+    notes.validates = false;
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Document {
+        doc! {
+            "validator": {"a": {"$type": "string"}}, "validationLevel": "moderate", "validationAction": "warn",
+            "collation": {"locale": "fr", "strength": 2, "version": "57.1"}, "storageEngine": {"wiredTiger": {}},
+            "changeStreamPreAndPostImages": {"enabled": true}, "idIndex": {"v": 2}, "uuid": 1,
+        }
+    }
+
+    #[test]
+    fn a_validator_is_made_asleep_and_what_it_was_is_noted() {
+        let made = create(&options(), false);
+        let wanted = doc! {
+            "collation": {"locale": "fr", "strength": 2}, "validator": {"a": {"$type": "string"}}, "validationAction": "warn",
+            "validationLevel": "off",
+        };
+        assert_eq!(made.make, Some(wanted));
+        let noted = doc! {"validationLevel": "moderate", "changeStreamPreAndPostImages": {"enabled": true}};
+        assert_eq!((made.notes.options, made.left_out), (noted, vec!["storageEngine".to_owned()]));
+    }
+
+    #[test]
+    fn documents_that_are_shaped_have_no_validator() {
+        let made = create(&options(), true);
+        assert_eq!(made.make, Some(doc! {"collation": {"locale": "fr", "strength": 2}}));
+        assert!(made.left_out.contains(&"validator".to_owned()) && made.validation.is_empty());
+        assert!(!made.notes.options.contains_key(LEVEL));
+    }
+
+    #[test]
+    fn a_change_of_the_level_alone_is_only_noted() {
+        let changed = modify(&doc! {"validationLevel": "strict"}, false);
+        assert!(changed.make.is_none() && changed.validation.is_empty());
+        assert_eq!(changed.notes.options, doc! {"validationLevel": "strict"});
+        let changed = modify(&doc! {"validator": {}}, false);
+        assert_eq!(changed.validation, doc! {"validator": {}, "validationLevel": "off"});
+    }
+
+    #[test]
+    fn a_collection_of_the_targets_own_is_told_by_what_stays() {
+        let clustered = doc! {"clusteredIndex": {"v": 2, "key": {"_id": 1}, "name": "k", "unique": true}};
+        assert_eq!(differing(&doc! {}, &clustered), ["clusteredIndex"]);
+        assert_eq!(differing(&options(), &clustered), ["collation", "clusteredIndex"]);
+        assert!(
+            differing(&clustered, &clustered).is_empty()
+                && differing(&doc! {"validator": {}}, &doc! {}).is_empty()
+        );
+        assert!(is_validated(&doc! {"validator": {"a": 1}}) && !is_validated(&doc! {"validator": {}}));
+        assert!(!is_validated(&doc! {"validator": {"a": 1}, "validationLevel": "off"}));
+    }
+}
