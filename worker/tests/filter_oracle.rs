@@ -64,7 +64,7 @@ async fn filters_find_what_the_server_finds() {
     }
     database.drop().await.unwrap();
     println!("{asked} queries, {found_some} of them found some and not all, {refused} were refused by both");
-    assert!(found_some * 2 > asked, "queries that tell nothing");
+    assert!(found_some * 5 > asked, "queries that tell nothing");
 }
 
 fn now() -> u64 {
