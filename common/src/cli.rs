@@ -4,6 +4,7 @@
 //! environment and the file. No flag takes a secret, for command lines show in `ps`.
 
 mod dead_letters;
+mod rules;
 mod schema;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 pub use self::{
     dead_letters::{DeadLettersOrder, Form, LetterId, ListOrder, Wanted, Which},
+    rules::RulesOrder,
     schema::{SchemaForm, SchemaOrder},
 };
 use crate::{config::Role, namespace::Namespace};
@@ -110,6 +112,8 @@ pub enum Action {
     DeadLetters(DeadLettersOrder),
     /// Show what documents look like.
     Schema(SchemaOrder),
+    /// Look at what a change of the rules has left as it was, and have it copied again.
+    Rules(RulesOrder),
 }
 
 /// From where partitions are applied next.
@@ -169,6 +173,7 @@ impl Cli {
             }),
             Some(("dead-letters", letters)) => Action::DeadLetters(dead_letters::order(letters)),
             Some(("schema", schema)) => Action::Schema(schema::order(schema)),
+            Some(("rules", rules)) => Action::Rules(rules::order(rules)),
             _ => Action::Run,
         };
         let matches = innermost(matches);
@@ -207,6 +212,7 @@ pub fn command(role: Role) -> Command {
         .subcommands((role == Role::Worker).then(seek_command))
         .subcommands((role == Role::Worker).then(dead_letters::command))
         .subcommands((role == Role::Worker).then(schema::command))
+        .subcommands((role == Role::Worker).then(rules::command))
         .subcommands((role == Role::Producer).then(snapshot_command))
         .after_help(after_help(role))
         .max_term_width(110)

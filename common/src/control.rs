@@ -11,8 +11,10 @@
 //! | `repair/<slice>/<digest>` | [`Repair`] |
 //! | `snapshot/<slice>/<id>` | [`Request`] |
 //! | `sweep/<slice>/<id>` | [`Sweep`] |
+//! | `shaped/<ns>` | [`Shaped`] |
 
 mod request;
+mod shaped;
 mod sweep;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::{
     request::{Request, RequestState, SNAPSHOT_PREFIX},
+    shaped::{SHAPED_PREFIX, Shaped},
     sweep::{SWEEP_PREFIX, Sweep},
 };
 use crate::{cluster_time::ClusterTime, codec::hex, namespace::Namespace};

@@ -65,7 +65,9 @@ fn switched_on() -> String {
         line.starts_with("[[")
             || (line.contains(" = ") && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
     };
-    let is_instead = |setting: &str| ["uri_file", "mask_key_file"].iter().any(|key| setting.starts_with(key));
+    let is_instead = |setting: &str| {
+        ["uri_file", "mask_key_file", "declared_file"].iter().any(|key| setting.starts_with(key))
+    };
     let example = example();
     let (before, slices) =
         example.split_once("# [[source.slices]]").expect("the example shows several sources");

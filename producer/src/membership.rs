@@ -23,11 +23,12 @@ use common::{
     topics::Topics,
 };
 use rdkafka::{
-    ClientContext, Statistics, TopicPartitionList,
+    ClientContext, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
     error::{KafkaError, RDKafkaErrorCode as Code},
 };
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -141,6 +142,20 @@ fn explain(error: KafkaError) -> Error {
     }
 }
 
+/// What of librdkafka's statistics is used.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Statistics {
+    brokers: kafka::Brokers,
+    cgrp: Option<Group>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Group {
+    join_state: String,
+}
+
 /// The consumer's notebook: what it is told in callbacks goes straight to whoever looks.
 struct Membership {
     held: watch::Sender<Held>,
@@ -169,9 +184,9 @@ impl ClientContext for Membership {
         kafka::report(&error, reason);
     }
 
-    fn stats(&self, statistics: Statistics) {
-        let is_up = statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
-        self.is_up.store(is_up, Ordering::Relaxed);
+    fn stats_raw(&self, statistics: &[u8]) {
+        let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) else { return };
+        self.is_up.store(statistics.brokers.any_is_up(), Ordering::Relaxed);
         let is_member = statistics.cgrp.is_some_and(|group| group.join_state == "steady");
         self.held.send_if_modified(|held| std::mem::replace(&mut held.is_member, is_member) != is_member);
     }

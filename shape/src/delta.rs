@@ -33,6 +33,11 @@ pub enum Unclear {
     /// document itself has to be asked for.
     #[error("a path may be a dotted field name or a path, and the rules differ on them")]
     Ambiguous,
+    /// An update as 4.4 logs it may itself make a document in which declared defaults are to be filled in, and does not say whether it does.
+    #[error(
+        "the update may make a document in which a default is to be filled in, and does not show whether it does"
+    )]
+    Made,
     /// Two fields of one document would have one name.
     #[error("a field is called `{0}`, which is the new name of another field: deny it or rename it too")]
     Taken(String),
@@ -52,6 +57,11 @@ impl Delta {
         let removed = updated + parts[1].len();
         let ends = [updated, removed, removed + parts[2].len()];
         Self { bytes: [parts[0], parts[1], parts[2], paths].concat(), ends, is_diff: delta.is_diff }
+    }
+
+    /// A delta of these bytes; see the fields.
+    pub(crate) const fn written(bytes: Vec<u8>, ends: [usize; 3], is_diff: bool) -> Self {
+        Self { bytes, ends, is_diff }
     }
 
     /// The delta, viewed as an event's.

@@ -48,6 +48,7 @@
 mod build;
 mod compile;
 mod contradictions;
+pub mod declared;
 mod delta;
 mod document;
 mod filter;

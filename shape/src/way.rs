@@ -105,13 +105,13 @@ fn step(walk: &mut Walk<'_, '_>, component: &Element<'_>) -> Result<(), raw::Err
 }
 
 /// The names that the server says a path is made of.
-pub(super) fn stated<'a>(element: &Element<'a>) -> Result<Document<'a>, raw::Error> {
+pub(crate) fn stated<'a>(element: &Element<'a>) -> Result<Document<'a>, raw::Error> {
     const UNREADABLE: raw::Error = raw::Error::Unexpected { field: "disambiguatedPaths", expected: "array" };
     element.as_document().ok_or(UNREADABLE)
 }
 
 /// The last element of that name: names are looked up as bytes, for they need not be UTF-8 to be equal.
-fn find<'a>(document: Document<'a>, name: &[u8]) -> Result<Option<Element<'a>>, raw::Error> {
+pub(crate) fn find<'a>(document: Document<'a>, name: &[u8]) -> Result<Option<Element<'a>>, raw::Error> {
     for element in document.elements() {
         let element = element?;
         if element.name == name {

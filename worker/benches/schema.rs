@@ -1,12 +1,19 @@
-//! What observing the schema costs for each document.
+//! What observing the schema costs for each document, and comparing it with a declared one.
 //!
 //! `cargo bench -p worker --bench schema`
 
 use std::hint::black_box;
 
 use bson::{Document as Bson, doc};
-use common::{cluster_time::ClusterTime, event::UpdateDescription, raw::Document};
+use common::{
+    cluster_time::ClusterTime,
+    config::types::{Anything, DeclaredSchema, MissingField, NewField, WrongType},
+    event::UpdateDescription,
+    raw::{Document, Writer},
+};
 use criterion::{Criterion, criterion_group, criterion_main};
+use serde_json::json;
+use shape::declared::{Declared, Schemas};
 use worker::{
     consume::intake::Partition,
     schema::{Observed, Sight},
@@ -65,5 +72,64 @@ fn observe(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, observe);
+/// A schema that every document keeps to, or one from which a value and a field depart.
+fn declared(departs: bool) -> Declared {
+    let price = if departs { "decimal" } else { "int" };
+    let item = json!({"bsonType": "object", "properties": {
+        "sku": {"bsonType": "string"}, "price": {"bsonType": price}, "count": {"bsonType": "int"}, "tax": {"bsonType": "object"},
+    }});
+    let mut fields = json!({
+        "_id": {"bsonType": "int"}, "firstname": {"bsonType": "string"}, "lastname": {"bsonType": "string"},
+        "age": {"bsonType": if departs { "long" } else { "int" }}, "email": {"bsonType": "string"}, "address": {"bsonType": "object"},
+        "items": {"bsonType": "array", "items": item}, "tags": {"bsonType": "array"},
+    });
+    if !departs {
+        fields["sex"] = json!({"bsonType": "string"});
+    }
+    (0..20).for_each(|n| fields[format!("field{n}")] = json!({"bsonType": "int"}));
+    let schema = DeclaredSchema {
+        namespace: "*.*".to_owned(),
+        declared: Some(Anything(json!({"properties": fields, "required": ["_id"]}))),
+        new_field: NewField::Drop,
+        missing_field: MissingField::Quarantine,
+        widened_type: WrongType::Coerce,
+        incompatible_type: WrongType::Coerce,
+        ..DeclaredSchema::default()
+    };
+    let schemas = Schemas::compile(&[schema]).expect("it can be compiled");
+    let found = schemas.for_namespace(&"a.b".parse().expect("a namespace"));
+    found.expect("nothing conflicts").expect("it asks for something").clone()
+}
+
+fn judge(c: &mut Criterion) {
+    for (name, document) in [("user", user(1)), ("order", order(1))] {
+        let bytes = document.to_vec().expect("it has BSON");
+        for (how, departs) in [("same", false), ("changed", true)] {
+            let (declared, mut out) = (declared(departs), Writer::new());
+            c.bench_function(&format!("declared/{name}/{how}"), |b| {
+                b.iter(|| {
+                    out.clear();
+                    let document = Document::new(black_box(&bytes)).expect("it is a document");
+                    declared.document(document, &mut out).expect("it is sound")
+                });
+            });
+        }
+    }
+    let updated = doc! {"age": 37, "items.3.price": 8}.to_vec().expect("it has BSON");
+    let delta = UpdateDescription {
+        updated_fields: Document::new(&updated).expect("it is a document"),
+        removed_fields: Document::EMPTY,
+        truncated_arrays: Document::EMPTY,
+        is_diff: true,
+        disambiguated_paths: None,
+    };
+    for (how, departs) in [("same", false), ("changed", true)] {
+        let declared = declared(departs);
+        c.bench_function(&format!("declared/delta/{how}"), |b| {
+            b.iter(|| declared.delta(black_box(&delta)).expect("it is sound"));
+        });
+    }
+}
+
+criterion_group!(benches, observe, judge);
 criterion_main!(benches);

@@ -1,7 +1,8 @@
 //! Which topics to read: those that the producer announced on the control topic and the filter lets through, or those that
 //! the configuration names.
 //!
-//! It also follows what the same topic says about copies ([`crate::control`]) and sweeps ([`crate::sweep`]).
+//! It also follows what the same topic says about copies ([`crate::control`]), sweeps ([`crate::sweep`]) and rules that have changed
+//! ([`crate::reshape`]).
 //!
 //! Owns the list; it must not subscribe by itself. Topic names are taken as announced, never made or parsed here.
 
@@ -20,7 +21,7 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{control::Control, sweep::Wanted, targets::Targets};
+use crate::{control::Control, reshape::Reshape, sweep::Wanted, targets::Targets};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -41,6 +42,8 @@ pub struct Discovery {
     pub control: Control,
     /// What it says about sweeps.
     pub sweeps: Wanted,
+    /// What it says about rules that have changed.
+    pub reshape: Reshape,
     /// Called after the list has changed.
     pub wake: Box<dyn Fn() + Send>,
 }
@@ -93,6 +96,9 @@ impl Discovery {
         while !shutdown.is_cancelled() {
             let mut entry = None;
             follower.poll(PATIENCE, |key, value| entry = Some((key, value)))?;
+            if let Some((key, value)) = &entry {
+                self.reshape.note(key, value.as_deref());
+            }
             match entry {
                 Some((key, value)) if key.starts_with(TOPIC_PREFIX) => {
                     self.announced(value.as_deref(), &targets)?;
@@ -121,6 +127,7 @@ impl Discovery {
         }
         targets.of(&topic.ns)?;
         self.sweeps.topic(&topic.ns, &topic.topic);
+        self.reshape.carries(&topic.ns)?;
         if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {
             tracing::info!(ns = %topic.ns, topic = topic.topic, partitions = topic.partitions, "topic found");
             (self.wake)();

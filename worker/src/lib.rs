@@ -16,6 +16,7 @@ pub mod discover;
 pub mod memory;
 pub mod pipeline;
 pub mod plan;
+pub mod reshape;
 mod sabotage;
 pub mod schema;
 pub mod seek;

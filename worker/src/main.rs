@@ -3,7 +3,7 @@
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use common::{
-    cli::{DeadLettersOrder, SchemaOrder, Seek},
+    cli::{DeadLettersOrder, RulesOrder, SchemaOrder, Seek},
     config::{Config, Problem, Role},
     error::Result,
     service::{self, Context, Service},
@@ -43,6 +43,14 @@ impl Service for Worker {
         mut out: impl Write + Send + 'static,
     ) -> Result<()> {
         blocking(move || worker::schema::print(&config, &order, &mut out)).await
+    }
+
+    async fn rules(
+        config: Arc<Config>,
+        order: RulesOrder,
+        mut out: impl Write + Send + 'static,
+    ) -> Result<()> {
+        blocking(move || worker::reshape::carry_out(&config, &order, &mut out)).await
     }
 
     async fn run(config: Arc<Config>, context: Context) -> Result<()> {

@@ -6,6 +6,7 @@
 //!                         └──────heads───────┘
 //!   sweep: lists the target for snapshots that reconcile
 //!   ddl: carries drops and renames out where all partitions have come to them
+//!   rules: tells which namespaces hold documents that former rules have shaped
 //! ```
 
 use std::{
@@ -39,12 +40,13 @@ use crate::{
     discover::Discovery,
     memory::Budget,
     plan::Limits,
+    reshape::Reshape,
     schema::{self, Observer},
     sink::{Deployment, Sink},
     sweep::{Sweeper, Wanted},
     target::{self, Reached},
 };
-use shape::Rules;
+use shape::{Rules, declared::Schemas};
 
 const TARGET: &str = "target";
 const KAFKA: &str = "kafka";
@@ -94,6 +96,8 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let (target, admin) =
         tokio::try_join!(target::reach(config, context, &condition), reach_kafka(config, &topics, context))?;
     let observer = observer(config, &topics, context).await?;
+    let observed = observer.clone();
+    context.reports.answer("schema", move || observed.report());
     let budget = Budget::of(&config.worker);
     let room = Room { of_lane: budget.lane, of_all: budget.waiting, of_batches: budget.flying };
     let shared = Arc::new(Shared::new(room));
@@ -106,8 +110,14 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let (found, topics_found) = watch::channel(BTreeSet::new());
     let mut stages = context.supervisor();
     let sweeps = Wanted::default();
-    let around = (topics.clone(), admin, control.clone(), sweeps.clone());
+    let reshape = Reshape::new(config);
+    let known = reshape.clone();
+    context.reports.answer("rules", move || known.report());
+    let around = (topics.clone(), admin, control.clone(), sweeps.clone(), reshape.clone());
     discover(&mut stages, config, context, &shared, found, around);
+    if control.is_followed() {
+        stages.spawn("rules", reshape.run(control.clone(), stages.token()));
+    }
     sweep(&mut stages, config, &shared, (target.deployment.clone(), control.clone(), sweeps));
     // Before anything is read, for from then on lanes stop at barriers.
     apply(&mut stages, config, context, &shared, (target, &topics, control, observer.clone()))?;
@@ -162,7 +172,7 @@ fn discover(
     context: &Context,
     shared: &Arc<Shared>,
     found: watch::Sender<BTreeSet<String>>,
-    (topics, admin, control, sweeps): (Topics, Admin, Control, Wanted),
+    (topics, admin, control, sweeps, reshape): (Topics, Admin, Control, Wanted, Reshape),
 ) {
     let condition = context.health.condition(TOPICS);
     if !config.worker.topics.is_empty() {
@@ -174,7 +184,8 @@ fn discover(
     stages.spawn_thread("discover", move || {
         let wake = Box::new(move || shared.wake_reader());
         let filter = config.filter();
-        Discovery { topics, filter, found, condition, control, sweeps, wake }.run(&config, &admin, &token)
+        Discovery { topics, filter, found, condition, control, sweeps, reshape, wake }
+            .run(&config, &admin, &token)
     });
 }
 
@@ -246,10 +257,11 @@ fn stop_within(config: &Config) -> Duration {
 /// Problems of the configuration that only the worker can see.
 #[must_use]
 pub fn problems(config: &Config) -> Vec<Problem> {
-    let problems = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).err().unwrap_or_default();
+    let schemas = Schemas::compile(&config.schemas).err().unwrap_or_default();
     // What is wrong with the patterns, and that the key is missing, is told already.
     let told = |path: &str| path.ends_with("].namespace") || path == "worker.mask_key";
-    let inside = problems.into_iter().filter(|problem| !told(&problem.path));
+    let inside = rules.into_iter().chain(schemas).filter(|problem| !told(&problem.path));
     inside.map(|problem| Problem::new(problem.path, problem.reason)).collect()
 }
 

@@ -51,6 +51,7 @@
 pub mod decode;
 pub mod encode;
 pub mod hex;
+pub mod words;
 
 mod decimal128;
 mod number;

@@ -59,6 +59,17 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The slices' names.
+    #[must_use]
+    pub fn slice_names(&self) -> Vec<&str> {
+        match self.source.slices.as_slice() {
+            [] => vec![&self.producer.slice],
+            slices => slices.iter().map(|slice| slice.name.as_str()).collect(),
+        }
+    }
+}
+
 impl Target {
     /// The connection string; loading has made sure of it for the worker.
     ///

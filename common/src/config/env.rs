@@ -122,7 +122,9 @@ fn value(name: &str, node: &Value, text: &str, problems: &mut Vec<Problem>) -> O
         Shape::List(element) if !trimmed.starts_with('[') && shape(element) == Shape::Text => {
             trimmed.split(',').map(str::trim).filter(|element| !element.is_empty()).collect()
         }
-        Shape::List(_) | Shape::Map(_) | Shape::Struct => return json(name, trimmed, problems),
+        Shape::List(_) | Shape::Map(_) | Shape::Struct | Shape::Anything => {
+            return json(name, trimmed, problems);
+        }
         Shape::Choice(_) if trimmed.starts_with('{') => return json(name, trimmed, problems),
         Shape::Choice(_) => json!(trimmed),
         Shape::Text => json!(text),

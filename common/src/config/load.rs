@@ -8,8 +8,8 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Config, Problem, Problems, Role, checks, env, file, layers, origin::Origins, read, schema::schema,
-    secrets, structure,
+    Config, Problem, Problems, Role, checks, declared, env, file, layers, origin::Origins, read,
+    schema::schema, secrets, structure,
 };
 use crate::cli::Setting;
 
@@ -120,6 +120,7 @@ fn understand(
     problems: &mut Vec<Problem>,
 ) -> Config {
     let mut found = secrets::fetch(role, &mut config, file, origins);
+    found.extend(declared::fetch(role, &mut config, file, origins));
     found.extend(checks::all(role, &config));
     found.extend(extra(&config));
     let news = found.into_iter().filter(|new| !problems.iter().any(|known| new.is_within(&known.path)));

@@ -7,6 +7,8 @@
 mod access;
 #[cfg(feature = "service")]
 mod checks;
+#[cfg(feature = "service")]
+mod declared;
 mod defaults;
 #[cfg(feature = "service")]
 mod describe;

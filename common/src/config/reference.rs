@@ -124,6 +124,7 @@ fn kind(node: &Value) -> String {
         Shape::Struct => "table".to_owned(),
         Shape::Map(values) => match shape(values) {
             Shape::Choice(choices) => format!("table of {}", offered(choices)),
+            Shape::Anything => "table of values".to_owned(),
             _ => "table of texts".to_owned(),
         },
         Shape::List(element) if shape(element) == Shape::Struct => "list of tables".to_owned(),
@@ -132,6 +133,7 @@ fn kind(node: &Value) -> String {
         Shape::Integer => format!("whole number, {} to {}", node["minimum"], node["maximum"]),
         Shape::Boolean => "true or false".to_owned(),
         Shape::Text => "text".to_owned(),
+        Shape::Anything => "table".to_owned(),
     }
 }
 

@@ -36,12 +36,17 @@ pub(super) enum Shape<'a> {
     Integer,
     /// True or false.
     Boolean,
+    /// Whatever it is.
+    Anything,
 }
 
 /// What values `node` takes.
 pub(super) fn shape(node: &Value) -> Shape<'_> {
     if let Some(choices) = node["oneOf"].as_array() {
         return Shape::Choice(choices);
+    }
+    if node["anything"] == true {
+        return Shape::Anything;
     }
     let name = match &node["type"] {
         Value::Array(names) => names.iter().filter_map(Value::as_str).find(|name| *name != "null"),

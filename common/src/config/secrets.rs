@@ -56,7 +56,7 @@ pub(super) fn fetch(
 }
 
 /// A name in the configuration file is relative to that file; one from outside to the working directory.
-fn locate(name: &str, is_from_file: bool, config_file: Option<&Path>) -> PathBuf {
+pub(super) fn locate(name: &str, is_from_file: bool, config_file: Option<&Path>) -> PathBuf {
     let beside = config_file.and_then(Path::parent).filter(|_| is_from_file);
     beside.map_or_else(|| PathBuf::from(name), |directory| directory.join(name))
 }

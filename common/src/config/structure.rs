@@ -43,7 +43,7 @@ fn visit(node: &Value, value: &mut Value, path: &str, problems: &mut Vec<Problem
         }
         (Shape::Choice(choices), value) => return visit_choice(choices, value, path, problems),
         (Shape::Integer, Value::Number(number)) if !number.is_f64() => in_range(node, number),
-        (Shape::Boolean, Value::Bool(_)) => Ok(()),
+        (Shape::Boolean, Value::Bool(_)) | (Shape::Anything, _) => Ok(()),
         (Shape::Text, Value::String(text)) => fits_pattern(node, text),
         (shape, value) => Err(format!("expected {}, found {}", expected(shape), found(value))),
     };
@@ -176,7 +176,7 @@ fn expected(shape: Shape<'_>) -> &'static str {
         Shape::List(_) => "a list",
         Shape::Integer => "a whole number",
         Shape::Boolean => "true or false",
-        Shape::Text | Shape::Choice(_) => "text",
+        Shape::Text | Shape::Choice(_) | Shape::Anything => "text",
     }
 }
 
@@ -205,7 +205,7 @@ fn placeholder(node: &Value) -> Value {
         Shape::Integer => node["minimum"].clone(),
         Shape::Boolean => json!(false),
         Shape::Choice(_) => node["default"].clone(),
-        Shape::Text => json!(""),
+        Shape::Text | Shape::Anything => json!(""),
     }
 }
 

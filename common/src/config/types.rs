@@ -53,6 +53,10 @@ pub struct Config {
     /// dead letters go by the source's names.
     #[serde(default)]
     pub map: Vec<NamespaceMap>,
+    /// Declared schemas and what is done about documents that depart from them, one table each. Of several whose namespace pattern
+    /// matches, the most specific one holds alone, as with `rules`.
+    #[serde(default)]
+    pub schemas: Vec<DeclaredSchema>,
     /// Logs, metrics, health.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -445,6 +449,89 @@ pub enum Image {
     Off,
     /// Where the source has it.
     Available,
+}
+
+/// What the documents of a namespace should look like at the target, and what is done about those that do not.
+///
+/// Names are the target's: documents are compared after the field rules.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredSchema {
+    /// Namespace pattern at the source, written as in `namespaces.include`.
+    pub namespace: String,
+    /// The schema, as `$jsonSchema` takes it: `bsonType` or `type`, `properties`, `required`, `items`, `additionalProperties` (true or
+    /// false), `title`, `description`. Any other keyword is refused. Where `properties` are given, those are the fields that are known,
+    /// unless `additionalProperties` says true.
+    #[serde(default)]
+    pub declared: Option<Anything>,
+    /// File that holds the schema as JSON, instead of `declared`; `worker schema show NAMESPACE --json-schema` writes what was observed.
+    /// Relative to the configuration file; given as a variable, to the working directory.
+    #[serde(default)]
+    pub declared_file: Option<String>,
+    /// What to do about a field that is not declared. `drop`: it never reaches the target, in documents as in updates.
+    #[serde(default)]
+    pub new_field: NewField,
+    /// What to do about a document without a required field that has no default, and about an update that removes such a field.
+    #[serde(default)]
+    pub missing_field: MissingField,
+    /// What to do about a number of another type than the declared ones.
+    #[serde(default)]
+    pub widened_type: WrongType,
+    /// What to do about a value of any other type that is not declared.
+    #[serde(default)]
+    pub incompatible_type: WrongType,
+    /// Values of missing fields by dotted path, as Extended JSON: `{ status = "new", "address.country" = "DE" }`. A field within a
+    /// document is filled in where that document is there. An update that removes such a field sets it to the default.
+    #[serde(default)]
+    pub defaults: BTreeMap<String, Anything>,
+}
+
+/// A value of any type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Anything(#[schemars(extend("anything" = true))] pub serde_json::Value);
+
+/// What to do about a field that is not declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NewField {
+    /// It passes.
+    #[default]
+    Accept,
+    /// It is left out.
+    Drop,
+    /// The record becomes a dead letter.
+    Quarantine,
+    /// The worker stops before the record, naming namespace, path and position.
+    Stop,
+}
+
+/// What to do about a required field that is missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingField {
+    /// Nothing.
+    #[default]
+    Accept,
+    /// The record becomes a dead letter.
+    Quarantine,
+    /// The worker stops before the record, naming namespace, path and position.
+    Stop,
+}
+
+/// What to do about a value of a type that is not declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WrongType {
+    /// It passes as it is.
+    #[default]
+    Accept,
+    /// It becomes the same value of a declared type, where there is one (`docs/schema.md`), else the record becomes a dead letter.
+    Coerce,
+    /// The record becomes a dead letter.
+    Quarantine,
+    /// The worker stops before the record, naming namespace, path and position.
+    Stop,
 }
 
 /// A namespace's name at the target.

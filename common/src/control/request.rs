@@ -23,6 +23,9 @@ pub struct Request {
     /// Whether documents that are gone from the source are also to go from the target.
     #[serde(default)]
     pub reconcile: bool,
+    /// Digest of the field rules that it is to bring to all documents at the target; see [`Shaped`](super::Shaped).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
     /// How far it has come.
     #[serde(default)]
     pub state: RequestState,
@@ -78,6 +81,7 @@ impl Request {
             filter: None,
             keys: Vec::new(),
             reconcile: false,
+            rules: None,
             state: RequestState::Asked,
             after: None,
             uuid: None,

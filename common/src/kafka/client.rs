@@ -30,6 +30,13 @@ pub fn client_config(kafka: &Kafka, client_id: &str) -> ClientConfig {
     config
 }
 
+/// Sets an option unless the user has, under whichever of its names.
+pub fn propose(config: &mut ClientConfig, names: &[&str], value: &str) {
+    if let ([name, ..], false) = (names, names.iter().any(|name| config.get(name).is_some())) {
+        config.set(*name, value);
+    }
+}
+
 /// What librdkafka reports on the side goes to the log, at the level that it deserves: a broker that is away is retried by
 /// the library, and the caller says so when it matters.
 #[derive(Debug, Clone, Copy, Default)]

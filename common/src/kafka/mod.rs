@@ -9,7 +9,9 @@ pub mod ledger;
 mod on_demand;
 pub mod request;
 pub mod send;
+mod statistics;
 
-pub use client::{Context, MAX_RECORD_BYTES, client_config, log, report};
+pub use client::{Context, MAX_RECORD_BYTES, client_config, log, propose, report};
 pub use error::{classify, failed};
 pub use on_demand::{Connection, OnDemand};
+pub use statistics::Brokers;

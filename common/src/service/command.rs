@@ -1,4 +1,4 @@
-//! Commands that look at something, or change it, once: `dead-letters`, `schema`. What they have to say is their own.
+//! Commands that look at something, or change it, once: `dead-letters`, `schema`, `rules`. What they have to say is their own.
 
 use std::process::ExitCode;
 

@@ -21,11 +21,11 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Action, Cli, DeadLettersOrder, SchemaOrder, Seek, SnapshotOrder, command},
+    cli::{Action, Cli, DeadLettersOrder, RulesOrder, SchemaOrder, Seek, SnapshotOrder, command},
     config::{Config, Loaded, Problem, Problems, Role, Sources},
     error::{Error, Kind, Result},
     supervision::Supervisor,
-    telemetry::health::Health,
+    telemetry::{health::Health, reports::Reports},
 };
 
 /// What makes a process a producer or a worker.
@@ -93,6 +93,18 @@ pub trait Service {
         async { Err(Error::new(Kind::Misconfigured, "only a worker observes schemas")) }
     }
 
+    /// Tells what a change of the rules has left as it was, or has it copied again; writes what it has to say to `out`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn rules(
+        _config: Arc<Config>,
+        _order: RulesOrder,
+        _out: impl Write + Send + 'static,
+    ) -> impl Future<Output = Result<()>> {
+        async { Err(Error::new(Kind::Misconfigured, "only a worker knows the target's documents")) }
+    }
+
     /// Does the work until `context.shutdown` is cancelled, then drains and returns.
     ///
     /// # Errors
@@ -107,6 +119,8 @@ pub struct Context {
     pub shutdown: CancellationToken,
     /// Where conditions and heartbeats are reported.
     pub health: Health,
+    /// Where reports are offered to whoever asks over HTTP.
+    pub reports: Reports,
 }
 
 impl Context {
@@ -140,6 +154,7 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
         Action::DeadLetters(order) => {
             command::run::<S>(S::dead_letters(Arc::new(loaded.config), order, stdout()))
         }
+        Action::Rules(order) => command::run::<S>(S::rules(Arc::new(loaded.config), order, stdout())),
         Action::Schema(order) => command::run::<S>(S::schema(Arc::new(loaded.config), order, stdout())),
         Action::Health => probe::health(&loaded),
         Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),

@@ -18,7 +18,7 @@ use crate::{
     config::{Config, Loaded},
     error::{Error, Kind, Result},
     supervision::Supervisor,
-    telemetry::{health::Health, http::Server, log, metrics::Metrics, names},
+    telemetry::{health::Health, http::Server, log, metrics::Metrics, names, reports::Reports},
 };
 
 /// Threads that drive the async stages. Blocking clients have threads of their own.
@@ -51,26 +51,30 @@ pub(super) fn say(text: &str) {
 
 /// Telemetry and signals live around the service: they begin before it and end after it.
 async fn live<S: Service>(config: Arc<Config>) -> Result<()> {
-    let health = Health::new(S::CONDITIONS);
+    let (health, reports) = (Health::new(S::CONDITIONS), Reports::default());
     let mut around = Supervisor::new(&CancellationToken::new());
     let shutdown = around.token().child_token();
     around.spawn("signals", Signals::catch()?.watch(shutdown.clone(), around.token()));
-    watch::<S>(&config, &health, &mut around).await?;
+    watch::<S>(&config, (&health, &reports), &mut around).await?;
     let stopping = mark_stopping(shutdown.clone(), around.token(), health.clone());
     around.spawn("health", stopping);
-    let result = S::run(config, Context { shutdown, health }).await;
+    let result = S::run(config, Context { shutdown, health, reports }).await;
     result.and(around.stop().await)
 }
 
 /// Starts metrics and, where an address is configured, the HTTP server.
-async fn watch<S: Service>(config: &Config, health: &Health, around: &mut Supervisor) -> Result<()> {
+async fn watch<S: Service>(
+    config: &Config,
+    (health, reports): (&Health, &Reports),
+    around: &mut Supervisor,
+) -> Result<()> {
     let metrics = Metrics::install()?;
     gauge!(names::BUILD, "role" => S::ROLE.name(), "version" => env!("CARGO_PKG_VERSION"), "commit" => cli::COMMIT)
         .set(1);
     around.spawn("metrics", metrics.clone().upkeep(around.token()));
     if let Some(address) = config.telemetry.listen {
         let server = Server::bind(address).await?;
-        around.spawn("http", server.serve(health.clone(), metrics, around.token()));
+        around.spawn("http", server.serve(health.clone(), metrics, reports.clone(), around.token()));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The HTTP side of telemetry: `/metrics`, `/livez`, `/readyz`.
+//! The HTTP side of telemetry: `/metrics`, `/livez`, `/readyz`, and `/api/v1/…` for reports.
 //!
 //! Bound before anything else connects, and served until the very end, so that a process that waits or drains can be
 //! looked at. It only reads.
@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Path, State},
     http::{StatusCode, header},
     response::IntoResponse,
     routing::get,
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{health::Health, metrics::Metrics};
+use super::{health::Health, metrics::Metrics, reports::Reports};
 use crate::error::{Error, Kind, Result};
 
 /// How long answers under way may take once the server stops.
@@ -37,6 +37,7 @@ pub struct Server {
 struct Shown {
     health: Health,
     metrics: Metrics,
+    reports: Reports,
 }
 
 impl Server {
@@ -64,12 +65,19 @@ impl Server {
     ///
     /// # Errors
     /// [`Kind::Transient`] when the listener breaks.
-    pub async fn serve(self, health: Health, metrics: Metrics, stop: CancellationToken) -> Result<()> {
+    pub async fn serve(
+        self,
+        health: Health,
+        metrics: Metrics,
+        reports: Reports,
+        stop: CancellationToken,
+    ) -> Result<()> {
         let router = Router::new()
             .route("/metrics", get(show_metrics))
             .route("/livez", get(show_liveness))
             .route("/readyz", get(show_readiness))
-            .with_state(Shown { health, metrics });
+            .route("/api/v1/{report}", get(show_report))
+            .with_state(Shown { health, metrics, reports });
         let serving =
             axum::serve(self.listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let patience = async {
@@ -96,6 +104,10 @@ async fn show_liveness(State(shown): State<Shown>) -> impl IntoResponse {
 async fn show_readiness(State(shown): State<Shown>) -> impl IntoResponse {
     let readiness = shown.health.readiness();
     answer(readiness.ready, readiness)
+}
+
+async fn show_report(State(shown): State<Shown>, Path(name): Path<String>) -> impl IntoResponse {
+    shown.reports.told(&name).map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
 fn answer(good: bool, body: impl Serialize) -> impl IntoResponse {
@@ -130,7 +142,8 @@ mod tests {
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (address, stop) = (server.address(), CancellationToken::new());
         let (metrics, _recorder) = Metrics::alone();
-        let serving = tokio::spawn(server.serve(health.clone(), metrics, stop.clone()));
+        let reports = Reports::default();
+        let serving = tokio::spawn(server.serve(health.clone(), metrics, reports.clone(), stop.clone()));
 
         health.condition("kafka").not_ready("cannot reach the broker at b:1: refused");
         let (status, body) = get(address, "/readyz").await;
@@ -154,6 +167,10 @@ mod tests {
         drop(heart);
 
         assert_eq!(get(address, "/metrics").await.0, "HTTP/1.1 200 OK");
+        assert_eq!(get(address, "/api/v1/schema").await.0, "HTTP/1.1 404 Not Found");
+        reports.answer("schema", || serde_json::json!({"namespaces": []}));
+        let (status, body) = get(address, "/api/v1/schema").await;
+        assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", r#"{"namespaces":[]}"#));
         assert_eq!(get(address, "/nothing").await.0, "HTTP/1.1 404 Not Found");
         stop.cancel();
         serving.await.unwrap().unwrap();

@@ -101,6 +101,8 @@ metrics! {
     Counter Count WORKER_BATCHES = "oplogue_worker_batches_total" ["outcome"];
     /// Time to write one batch, retries included.
     Histogram Seconds WORKER_BATCH_SECONDS = "oplogue_worker_batch_seconds" [""];
+    /// Namespaces of which the rules have changed, and that have not been copied again since.
+    Gauge Count WORKER_NAMESPACES_AFFECTED = "oplogue_worker_namespaces_affected" [""];
     /// Records handed to the dead-letter topic.
     Counter Count WORKER_DEAD_LETTERS = "oplogue_worker_dead_letters_total" ["reason"];
     /// Deltas that matched no document at the target.
@@ -111,6 +113,8 @@ metrics! {
     Counter Count WORKER_SKIPPED = "oplogue_worker_skipped_total" [""];
     /// What was new about documents once their namespace was known; kind `new_field`, `widened_type`, `new_type`, `missing_field` or `full`.
     Counter Count WORKER_SCHEMA_DRIFTS = "oplogue_worker_schema_drifts_total" ["ns, kind"];
+    /// What was done about departures from declared schemas: kind `new_field`, `missing_field`, `widened_type` or `incompatible_type`; policy `drop`, `coerce`, `default` or `quarantine`.
+    Counter Count WORKER_SCHEMA_DEEDS = "oplogue_worker_schema_departures_total" ["ns, kind, policy"];
     /// Definition changes carried out at the target.
     Counter Count WORKER_DDL_APPLIED = "oplogue_worker_ddl_applied_total" ["op"];
     /// Assigned partitions that wait at a definition change for the others to come to it.

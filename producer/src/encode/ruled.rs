@@ -45,7 +45,7 @@ pub(super) fn write(
 ) -> Result<Option<Written>, raw::Error> {
     let left = match left(event, rule) {
         Err(Unclear::Malformed(error)) => return Err(error),
-        Err(Unclear::Ambiguous) => Left::Bare(Ruled::Unclear),
+        Err(Unclear::Ambiguous | Unclear::Made) => Left::Bare(Ruled::Unclear),
         Err(Unclear::Taken(_)) => Left::Bare(Ruled::Collision),
         Ok(left) => left,
     };

@@ -3,20 +3,36 @@
 //! A batch takes its share of the room until it is published, at most all of it. One that takes all has the pump wait until it
 //! is published: an event whose text is 90 MB is in memory once, never while the next one grows beside it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::error::{Error, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, error::TryRecvError},
+};
 
 use crate::encode::Encoded;
 
 /// Batches that wait, however small.
-const AHEAD: usize = 2;
+const AHEAD: usize = 32;
+/// How long a transaction waits for batches that are said to follow, and how often it looks.
+const FOLLOWS_WITHIN: Duration = Duration::from_millis(50);
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 /// What the room is counted in, so that its numbers fit 32 bits.
 const KIB: usize = 1024;
 
-/// A batch and its share of the room.
-type Waiting = (Encoded, OwnedSemaphorePermit);
+/// A batch on its way.
+#[derive(Debug)]
+struct Waiting {
+    encoded: Encoded,
+    /// Its share of the room.
+    permit: OwnedSemaphorePermit,
+    /// The source has more at once.
+    is_followed: bool,
+}
 
 /// The sending end.
 #[derive(Debug)]
@@ -32,6 +48,8 @@ pub struct Inlet {
     batches: mpsc::Receiver<Waiting>,
     /// Shares of what was handed out and is not published.
     held: Vec<OwnedSemaphorePermit>,
+    /// How long to wait for batches that are said to follow.
+    patience: Duration,
 }
 
 /// Both ends of a queue with room for so many bytes.
@@ -40,19 +58,22 @@ pub fn queue(bytes: usize) -> (Outlet, Inlet) {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let all = u32::try_from(bytes / KIB).unwrap_or(u32::MAX).max(1);
     let room = Arc::new(Semaphore::new(all as usize));
-    (Outlet { batches: sender, room, all }, Inlet { batches: receiver, held: Vec::new() })
+    (
+        Outlet { batches: sender, room, all },
+        Inlet { batches: receiver, held: Vec::new(), patience: FOLLOWS_WITHIN },
+    )
 }
 
 impl Outlet {
-    /// Hands a batch on once there is room for it.
+    /// Hands a batch on once there is room for it; one that `is_followed` has more come behind it at once.
     ///
     /// # Errors
     /// Cancelled when the publisher is gone, which says why itself.
-    pub async fn send(&self, encoded: Encoded) -> Result<()> {
+    pub async fn send(&self, encoded: Encoded, is_followed: bool) -> Result<()> {
         let gone = || Error::cancelled();
         let share = u32::try_from(encoded.bytes() / KIB).unwrap_or(u32::MAX).min(self.all);
         let permit = self.room.clone().acquire_many_owned(share).await.map_err(|_| gone())?;
-        self.batches.send((encoded, permit)).await.map_err(|_| gone())?;
+        self.batches.send(Waiting { encoded, permit, is_followed }).await.map_err(|_| gone())?;
         if share == self.all {
             drop(self.room.acquire_many(self.all).await.map_err(|_| gone())?);
         }
@@ -61,27 +82,37 @@ impl Outlet {
 }
 
 impl Inlet {
-    /// Waits for a batch, and takes what else is ready up to `most` bytes; `None` once the sender is gone. Blocks.
+    /// Waits for a batch, and takes what else is ready or said to follow, up to `most` bytes; `None` once the sender is gone.
+    /// Blocks.
     pub fn gather(&mut self, most: usize) -> Option<Vec<Encoded>> {
-        let first = self.batches.blocking_recv()?;
-        let mut gathered = vec![self.take(first)];
-        let mut bytes = gathered[0].bytes();
-        while bytes < most {
-            let Ok(next) = self.batches.try_recv() else { break };
-            bytes += next.0.bytes();
-            gathered.push(self.take(next));
+        let mut next = Some(self.batches.blocking_recv()?);
+        let until = Instant::now() + self.patience;
+        let (mut gathered, mut bytes) = (Vec::new(), 0);
+        while let Some(Waiting { encoded, permit, is_followed }) = next {
+            bytes += encoded.bytes();
+            gathered.push(encoded);
+            self.held.push(permit);
+            next = if bytes < most { self.ready(is_followed.then_some(until)) } else { None };
         }
         Some(gathered)
+    }
+
+    /// The batch that is there, or that comes in time.
+    fn ready(&mut self, until: Option<Instant>) -> Option<Waiting> {
+        loop {
+            match self.batches.try_recv() {
+                Ok(waiting) => return Some(waiting),
+                Err(TryRecvError::Empty) if until.is_some_and(|until| Instant::now() < until) => {
+                    std::thread::sleep(LOOK_INTERVAL);
+                }
+                Err(_) => return None,
+            }
+        }
     }
 
     /// All that was gathered is published and dropped: its room is free.
     pub fn published(&mut self) {
         self.held.clear();
-    }
-
-    fn take(&mut self, (encoded, permit): Waiting) -> Encoded {
-        self.held.push(permit);
-        encoded
     }
 }
 
@@ -110,7 +141,7 @@ mod tests {
         let sender = std::thread::spawn(move || {
             runtime.block_on(async {
                 for bytes in [60, 60, 5000, 1] {
-                    outlet.send(batch(bytes * KIB)).await.unwrap();
+                    outlet.send(batch(bytes * KIB), false).await.unwrap();
                     sent.send(bytes).unwrap();
                 }
             });
@@ -131,5 +162,31 @@ mod tests {
         assert_eq!(inlet.gather(1).map(|gathered| gathered.len()), Some(1));
         sender.join().unwrap();
         assert!(inlet.gather(1).is_none());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_batch_that_is_followed_waits_for_the_next_one_and_a_lone_one_does_not() {
+        let (outlet, mut inlet) = queue(100 * KIB);
+        let gather = |mut inlet: Inlet| {
+            tokio::task::spawn_blocking(move || {
+                let gathered = inlet.gather(30 * KIB).map(|gathered| gathered.len());
+                inlet.published();
+                (gathered, inlet)
+            })
+        };
+        let mut gathered;
+        inlet.patience = Duration::from_secs(60);
+        outlet.send(batch(10 * KIB), true).await.unwrap();
+        let gathering = gather(inlet);
+        outlet.send(batch(10 * KIB), false).await.unwrap();
+        (gathered, inlet) = gathering.await.unwrap();
+        assert_eq!(gathered, Some(2));
+        inlet.patience = FOLLOWS_WITHIN;
+        // Full, or followed by nothing after all: it goes.
+        for bytes in [30 * KIB, 1] {
+            outlet.send(batch(bytes), true).await.unwrap();
+            (gathered, inlet) = gather(inlet).await.unwrap();
+            assert_eq!(gathered, Some(1));
+        }
     }
 }

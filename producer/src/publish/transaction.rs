@@ -105,13 +105,14 @@ impl Session {
         let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
         let budget = Budget::of(&config.producer);
         let deliveries = Deliveries { failed: Arc::default(), reached };
-        let client: BaseProducer<Deliveries> = client_config(&config.kafka, "oplogue-producer")
+        let mut settings = client_config(&config.kafka, "oplogue-producer");
+        kafka::propose(&mut settings, &["compression.type", "compression.codec"], "lz4");
+        kafka::propose(&mut settings, &["linger.ms", "queue.buffering.max.ms"], "1");
+        let client: BaseProducer<Deliveries> = settings
             .set("transactional.id", format!("oplogue.{}.{}", config.pipeline, slice.name))
             .set("transaction.timeout.ms", config.producer.transaction_timeout_ms.to_string())
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "1")
             .set("batch.size", limits.batch_bytes().to_string())
             .set("queue.buffering.max.kbytes", (budget.queue / 1024).to_string())
             .create_with_context(deliveries.clone())
@@ -182,7 +183,9 @@ impl Session {
 
     fn attempt(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
         self.transaction(|| {
-            batches.iter().try_for_each(|batch| self.send_batch(batch))?;
+            self.send_records(batches)?;
+            let announcements = batches.iter().flat_map(|batch| &batch.announcements);
+            self.send_entries(&self.control, control::PARTITION, announcements)?;
             self.send_entries(&self.positions, self.partition(), newest(batches))
         })
     }
@@ -202,24 +205,32 @@ impl Session {
         self.slice.partition.into()
     }
 
-    fn send_batch(&self, batch: &Encoded) -> Result<(), KafkaError> {
-        for record in &batch.records {
-            let key = batch.key(record);
-            let room = room(record, key).unwrap_or(usize::MAX);
-            for (part, value) in parts::cut(batch.value(record), room) {
-                let headers = headers::of(record, part, &self.slice.name, batch.position.epoch);
-                let out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
-                    .partition(record.partition)
-                    .payload(value)
-                    .timestamp(i64::from(record.cluster_time.seconds()) * 1000)
-                    .headers(headers);
-                self.send(match key {
-                    Some(key) => out.key(key),
-                    None => out,
-                })?;
-            }
+    /// Partition by partition: each one's records reach the client within its linger and go in few, large batches.
+    fn send_records(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
+        let of = |batch| move |record| (batch, record);
+        let mut records: Vec<(&Encoded, &Record)> =
+            batches.iter().flat_map(|batch| batch.records.iter().map(of(batch))).collect();
+        // A stable sort: within a partition the order is the source's.
+        records.sort_by_key(|(_, record)| (record.route.topic.topic.as_str(), record.partition));
+        records.into_iter().try_for_each(|(batch, record)| self.send_record(batch, record))
+    }
+
+    fn send_record(&self, batch: &Encoded, record: &Record) -> Result<(), KafkaError> {
+        let key = batch.key(record);
+        let room = room(record, key).unwrap_or(usize::MAX);
+        for (part, value) in parts::cut(batch.value(record), room) {
+            let headers = headers::of(record, part, &self.slice.name, batch.position.epoch);
+            let out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
+                .partition(record.partition)
+                .payload(value)
+                .timestamp(i64::from(record.cluster_time.seconds()) * 1000)
+                .headers(headers);
+            self.send(match key {
+                Some(key) => out.key(key),
+                None => out,
+            })?;
         }
-        self.send_entries(&self.control, control::PARTITION, &batch.announcements)
+        Ok(())
     }
 
     fn send_entries<'a>(

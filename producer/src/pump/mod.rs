@@ -194,7 +194,7 @@ impl Pump {
         }
         self.report.batch(events, view.source_time, self.encoder.position().cluster_time);
         if !self.encoder.is_empty() || self.flushed.elapsed() >= IDLE_POSITION_INTERVAL {
-            self.flush().await?;
+            self.hand_on(events >= self.full_batch).await?;
         }
         Ok(events)
     }
@@ -288,9 +288,14 @@ impl Pump {
     }
 
     async fn flush(&mut self) -> Result<()> {
+        self.hand_on(false).await
+    }
+
+    /// Hands on what was encoded, and whether the source has more at once.
+    async fn hand_on(&mut self, is_followed: bool) -> Result<()> {
         let encoded = self.encoder.take()?;
         self.flushed = Instant::now();
-        self.ends.publisher.send(encoded).await
+        self.ends.publisher.send(encoded, is_followed).await
     }
 }
 

@@ -38,13 +38,14 @@ impl<T: Target> Parts<T> {
         let began = Instant::now();
         let (opened, mut notes) = open::open(taken);
         let events = opened.events(taken, &self.policy, &mut notes);
+        let mut names = Names::of(&events.events, self.ways())?;
+        let mut shaped = shaped::shape(&events.events, &names);
+        shaped.departures.stop(&mut notes, taken);
         let keys = Keys::of(taken, &notes.refused);
         let poisoned = keys.documents(taken, &notes.refused);
-        let mut names = Names::of(&events.events, &self.rules, &self.targets)?;
         for poisoned in &poisoned {
-            names.add((poisoned.db, poisoned.coll), &self.rules, &self.targets)?;
+            names.add((poisoned.db, poisoned.coll), self.ways())?;
         }
-        let mut shaped = shaped::shape(&events.events, &names);
         if !poisoned.is_empty() {
             shaped.poison(&poisoned, &names);
         }
@@ -79,7 +80,9 @@ impl<T: Target> Parts<T> {
         };
         if records > 0 {
             self.report.done(&done);
-            self.observe(taken, &events, |place| place.record < progress.lanes[place.lane].from);
+            let is_done = |place: Place| place.record < progress.lanes[place.lane].from;
+            self.observe(taken, &events, is_done);
+            shaped.departures.tell(&names.names, is_done);
         }
         let wants_more = progress.wants_more;
         let stop = progress.stop.take().or_else(|| notes.stop.take().filter(|_| !wants_more));

@@ -12,6 +12,7 @@
 //!
 //! There are two ways to carry a batch out: in transactions of the target ([`exact`]), or command by command (here, in `plain`).
 
+mod declared;
 mod exact;
 mod habits;
 mod lessons;
@@ -46,7 +47,7 @@ use self::{
     open::{Events, Notes, Place, Policy},
     report::{Done, Report},
     select::{Choice, Verdict, select},
-    shaped::Names,
+    shaped::{Names, Ways},
 };
 use crate::{
     apply::{Apply, Outcome},
@@ -59,7 +60,7 @@ use crate::{
     sink::{Run, Sink, Written, target::Target},
     targets::Targets,
 };
-use shape::Rules;
+use shape::{Rules, declared::Schemas};
 
 /// Everything that batches share. Cheap to clone.
 pub struct Batches<T> {
@@ -70,6 +71,7 @@ struct Parts<T> {
     sink: Sink<T>,
     dead_letters: DeadLetters,
     rules: Rules,
+    schemas: Schemas,
     targets: Targets,
     policy: Policy,
     habits: Mutex<Habits>,
@@ -117,14 +119,17 @@ impl<T: Target> Batches<T> {
         dead_letters: DeadLetters,
         exact: Option<Exact<T>>,
     ) -> Result<Self> {
-        let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).map_err(|problems| {
+        let misconfigured = |problems: Vec<shape::Problem>| {
             let lines: Vec<_> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
             Error::new(Kind::Misconfigured, lines.join("; "))
-        })?;
+        };
+        let rules = Rules::compile(&config.rules, config.worker.mask_key.as_ref()).map_err(misconfigured)?;
+        let schemas = Schemas::compile(&config.schemas).map_err(misconfigured)?;
         let policy = Policy { ddl: config.worker.ddl.clone(), filter: config.filter() };
         let (targets, habits, report) = (Targets::new(config), Mutex::default(), Report::new());
         let observer = Observer::blind();
-        let parts = Parts { sink, dead_letters, rules, targets, policy, habits, report, observer, exact };
+        let parts =
+            Parts { sink, dead_letters, rules, schemas, targets, policy, habits, report, observer, exact };
         Ok(Self { parts: Arc::new(parts) })
     }
 
@@ -215,8 +220,9 @@ impl<T: Target> Parts<T> {
         let began = Instant::now();
         let (opened, mut notes) = open::open(taken);
         let events = opened.events(taken, &self.policy, &mut notes);
-        let names = Names::of(&events.events, &self.rules, &self.targets)?;
-        let shaped = shaped::shape(&events.events, &names);
+        let names = Names::of(&events.events, self.ways())?;
+        let mut shaped = shaped::shape(&events.events, &names);
+        shaped.departures.stop(&mut notes, taken);
         let ranges: Vec<_> = notes.ends.iter().map(|end| 0..*end).collect();
         // Nobody keeps marks here, so nobody waits for an answer.
         let none = Marks::default();
@@ -242,6 +248,7 @@ impl<T: Target> Parts<T> {
         self.bury(taken, &notes.ends, refused.collect()).await?;
 
         self.observe(taken, &events, |place| place.record < notes.ends[place.lane]);
+        shaped.departures.tell(&names.names, |place| place.record < notes.ends[place.lane]);
         notes.latest = events.events.iter().filter_map(|event| event.change.cluster_time).max();
         self.report.done(&Done {
             records: notes.ends.iter().map(|end| *end as u64).sum(),
@@ -255,6 +262,10 @@ impl<T: Target> Parts<T> {
         });
         let lanes = stands(taken, &notes);
         Ok(Applied { lanes, latest: notes.latest, stop: notes.stop, wants_more: false })
+    }
+
+    fn ways(&self) -> Ways<'_> {
+        Ways { rules: &self.rules, schemas: &self.schemas, targets: &self.targets }
     }
 
     /// Looks at the events that were dealt with.

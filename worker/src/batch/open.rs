@@ -130,6 +130,14 @@ impl Notes {
         self.stop.get_or_insert(Error { context, ..error });
     }
 
+    /// The lane is cut before this record, which stands before where it may have been cut already.
+    pub(super) fn cut_earlier(&mut self, place: Place, error: Error, taken: &[Taken]) {
+        if self.ends[place.lane] < taken[place.lane].records.len() {
+            self.stop = None;
+        }
+        self.cut(place, error, &taken[place.lane]);
+    }
+
     fn refuse(&mut self, place: Place, poison: &Poison) {
         self.refused.push((place, Reason { kind: "poison", text: poison.to_string() }));
     }

@@ -1,7 +1,7 @@
 //! Shaping a batch: from change events to the records that are planned.
 //!
 //! Pure. Field rules are applied to every document and every delta here, on the only road to the target. Two steps, because the
-//! planned records borrow what shaping writes.
+//! planned records borrow what shaping writes. Declared schemas judge what the field rules have left ([`super::declared`]).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,6 +16,7 @@ use common::{
 };
 
 use super::{
+    declared::{Departures, Judging},
     open::{Event, Place},
     poisoned::Poisoned,
     ruled::{Judgement, judge},
@@ -26,7 +27,10 @@ use crate::{
     plan::{Change, NamespaceId},
     targets::Targets,
 };
-use shape::{Rule, Rules, Shaper, Unclear};
+use shape::{
+    Rule, Rules, Shaper, Unclear,
+    declared::{Declared, Schemas},
+};
 
 /// The namespaces of a batch, numbered as they come.
 #[derive(Debug)]
@@ -37,11 +41,20 @@ pub(super) struct Names<'a, 's> {
     /// By the target's names, under which they are written.
     pub(super) targets: Vec<Namespace>,
     rules: Vec<Option<&'s Rule>>,
+    declared: Vec<Option<&'s Declared>>,
+}
+
+/// What shaping goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ways<'s> {
+    pub(super) rules: &'s Rules,
+    pub(super) schemas: &'s Schemas,
+    pub(super) targets: &'s Targets,
 }
 
 /// What is left of an event.
 #[derive(Debug)]
-enum Left<'a> {
+pub(super) enum Left<'a> {
     /// A whole document, shaped, by its place in the arena.
     Shaped(Range<usize>),
     /// A whole document that no rule touches.
@@ -78,38 +91,42 @@ pub(super) struct Shaped<'a> {
     pub(super) kept: HashSet<Place>,
     /// Events of which not even the document is clear.
     pub(super) refused: Vec<(Place, Reason)>,
+    /// What was done about departures from declared schemas.
+    pub(super) departures: Departures,
 }
 
 impl<'a, 's> Names<'a, 's> {
     /// Numbers the namespaces and looks up their field rules and their names at the target.
-    pub(super) fn of(events: &[Event<'a>], rules: &'s Rules, targets: &Targets) -> Result<Self> {
-        let mut names =
-            Self { numbers: HashMap::new(), names: Vec::new(), targets: Vec::new(), rules: Vec::new() };
+    pub(super) fn of(events: &[Event<'a>], ways: Ways<'s>) -> Result<Self> {
+        let mut names = Self {
+            numbers: HashMap::new(),
+            names: Vec::new(),
+            targets: Vec::new(),
+            rules: Vec::new(),
+            declared: Vec::new(),
+        };
         for event in events {
             let Some(ns) = event.change.ns else { continue };
-            names.add((ns.db, ns.coll.unwrap_or_default()), rules, targets)?;
+            names.add((ns.db, ns.coll.unwrap_or_default()), ways)?;
         }
         Ok(names)
     }
 
     /// Numbers one more.
-    pub(super) fn add(
-        &mut self,
-        both: (&'a str, &'a str),
-        rules: &'s Rules,
-        targets: &Targets,
-    ) -> Result<()> {
+    pub(super) fn add(&mut self, both: (&'a str, &'a str), ways: Ways<'s>) -> Result<()> {
         if self.numbers.contains_key(&both) {
             return Ok(());
         }
         let ns = Namespace::new(both.0, both.1);
-        let rule =
-            rules.rule(&ns).map_err(|conflict| Error::new(Kind::Misconfigured, conflict.to_string()))?;
+        let conflict = |text: String| Error::new(Kind::Misconfigured, text);
+        let rule = ways.rules.rule(&ns).map_err(|e| conflict(e.to_string()))?;
+        let declared = ways.schemas.for_namespace(&ns).map_err(|e| conflict(e.to_string()))?;
         let number = u32::try_from(self.names.len()).expect("a batch has few namespaces");
         self.numbers.insert(both, NamespaceId(number));
-        self.targets.push(targets.of(&ns)?);
+        self.targets.push(ways.targets.of(&ns)?);
         self.names.push(ns);
         self.rules.push(rule);
+        self.declared.push(declared);
         Ok(())
     }
 }
@@ -122,6 +139,7 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
         entries: Vec::with_capacity(events.len()),
         kept: HashSet::new(),
         refused: Vec::new(),
+        departures: Departures::default(),
     };
     let mut writer = Writer::new();
     for event in events {
@@ -134,7 +152,7 @@ pub(super) fn shape<'a>(events: &[Event<'a>], names: &Names<'a, '_>) -> Shaped<'
 
 fn reason(unclear: &Unclear) -> Reason {
     let kind = match unclear {
-        Unclear::Ambiguous => "ambiguous",
+        Unclear::Ambiguous | Unclear::Made => "ambiguous",
         Unclear::Taken(_) => "collision",
         Unclear::Malformed(_) => "poison",
     };
@@ -168,10 +186,18 @@ impl<'a> Shaped<'a> {
         let Some((ns, id)) = change.ns.zip(id_of(change)?) else { return Ok(()) };
         let namespace = names.numbers[&(ns.db, ns.coll.unwrap_or_default())];
         let rule = names.rules[namespace.0 as usize];
-        let left = match self.judged(event, rule, writer) {
+        let left = match (self.judged(event, rule, writer), names.declared[namespace.0 as usize]) {
+            (Ok(Some(left)), Some(declared)) => {
+                let ns = &names.names[namespace.0 as usize];
+                let judging = Judging { declared, ns, number: namespace, place: event.place };
+                self.departures.judge(&judging, left, &mut self.arena, writer)
+            }
+            (left, _) => left,
+        };
+        let left = match left {
             Ok(Some(left)) => left,
             Ok(None) => return Ok(()),
-            Err(unclear @ Unclear::Ambiguous) => Left::Asks(reason(&unclear)),
+            Err(unclear @ (Unclear::Ambiguous | Unclear::Made)) => Left::Asks(reason(&unclear)),
             Err(unclear) => Left::Unclear(reason(&unclear)),
         };
         let from = self.keys.len();

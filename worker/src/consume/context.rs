@@ -51,15 +51,8 @@ struct Notes {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Statistics {
-    brokers: BTreeMap<String, Broker>,
+    brokers: kafka::Brokers,
     topics: BTreeMap<String, Topic>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Broker {
-    nodeid: i32,
-    state: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,7 +73,7 @@ struct Ends {
 impl Statistics {
     /// Whether a connection to any broker of the cluster stands.
     pub(super) fn is_connected(&self) -> bool {
-        self.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP")
+        self.brokers.any_is_up()
     }
 
     /// The offset that Kafka has confirmed to this client.

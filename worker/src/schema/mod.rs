@@ -36,6 +36,7 @@ mod observe;
 mod observer;
 mod path;
 mod print;
+mod recent;
 mod record;
 mod tally;
 mod topic;

@@ -68,6 +68,11 @@ impl Observed {
         Self { tree: Tree::new(limit), counted: Vec::new(), last: 0 }
     }
 
+    /// How many paths are known.
+    pub(super) fn paths(&self) -> usize {
+        self.tree.len()
+    }
+
     /// Looks at an event of a partition; what is new goes to `drifts`.
     pub fn see(&mut self, partition: &Partition, sight: &Sight<'_>, drifts: &mut Vec<Drift>) {
         let place = self.place(partition);

@@ -13,6 +13,7 @@ use common::{
     config::Config, error::Result, event::ChangeEvent, namespace::Namespace, supervision::blocking,
     topics::Topics,
 };
+use serde_json::{Value, json};
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     drift::{self, Drift},
     observe::{Observed, Sight},
+    recent::Recent,
     record::Told,
     topic::Topic,
 };
@@ -50,7 +52,7 @@ struct Inner {
 #[derive(Default)]
 struct Seen {
     numbers: HashMap<Namespace, usize>,
-    schemas: Vec<(Namespace, Observed)>,
+    schemas: Vec<(Namespace, Observed, Recent)>,
 }
 
 /// An event and where it was read.
@@ -106,11 +108,22 @@ impl Observer {
         news.sort_by_key(|(number, _)| *number);
         for of_one in news.chunk_by(|a, b| a.0 == b.0) {
             let drifts: Vec<_> = of_one.iter().flat_map(|(_, drifts)| drifts.clone()).collect();
-            drift::tell(&seen.schemas[of_one[0].0].0, &drifts);
+            let (ns, _, recent) = &mut seen.schemas[of_one[0].0];
+            drift::tell(ns, &drifts);
+            recent.add(&drifts);
         }
         if !news.is_empty() {
             inner.drifted.notify_one();
         }
+    }
+
+    /// Every namespace that is known, with the drifts that this worker has met lately.
+    #[must_use]
+    pub fn report(&self) -> Value {
+        let Some(inner) = &self.inner else { return json!({"namespaces": []}) };
+        let seen = inner.seen();
+        let told = seen.schemas.iter().map(|(ns, observed, recent)| recent.told(ns, observed.paths()));
+        json!({"namespaces": told.collect::<Vec<_>>()})
     }
 
     /// Tells what was counted since the last time, once more before the worker leaves.
@@ -185,7 +198,7 @@ impl Seen {
             return *number;
         }
         self.numbers.insert(ns.clone(), self.schemas.len());
-        self.schemas.push((ns.clone(), Observed::new(limit)));
+        self.schemas.push((ns.clone(), Observed::new(limit), Recent::default()));
         self.schemas.len() - 1
     }
 
@@ -195,7 +208,7 @@ impl Seen {
     }
 
     fn take(&mut self) -> Told {
-        let all = self.schemas.iter_mut().flat_map(|(ns, observed)| {
+        let all = self.schemas.iter_mut().flat_map(|(ns, observed, _)| {
             observed.take().into_iter().map(|(partition, told)| (ns.clone(), partition, told))
         });
         all.collect()

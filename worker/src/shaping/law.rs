@@ -96,7 +96,7 @@ fn the_square_closes(
             prop_assert_eq!(shapeable(shaper, &post), None, "refused without need");
             return Ok(());
         }
-        Err(Unclear::Malformed(error)) => panic!("{error}"),
+        Err(other) => panic!("{other}"),
     };
     prop_assert_eq!(after.map(Some), Ok(shapeable(shaper, &post)));
     Ok(())

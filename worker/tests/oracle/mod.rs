@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod declared;
 pub(crate) mod documents;
 pub(crate) mod pipelines;
 pub(crate) mod rng;

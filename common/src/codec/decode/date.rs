@@ -6,7 +6,7 @@ const MILLIS_PER_DAY: i64 = 24 * 60 * MILLIS_PER_MINUTE;
 
 /// Milliseconds since 1970 of `2012-12-24T12:15:30.501Z` and the like: any fraction that is whole milliseconds, `Z` or an
 /// offset `±hh:mm` or `±hhmm`. `None` for anything else, a date that the calendar does not have included.
-pub(super) fn parse(text: &[u8]) -> Option<i64> {
+pub(in crate::codec) fn parse(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_first_chunk::<10>()?;
     let (time, rest) = rest.split_first_chunk::<9>()?;
     let [y @ .., b'-', m1, m2, b'-', d1, d2] = date else { return None };

@@ -20,6 +20,7 @@ mod wrappers;
 
 use std::borrow::Cow;
 
+pub(super) use self::date::parse as date;
 pub use self::error::{Error, Reason};
 use self::lexer::Lexer;
 use super::{number, wrapper::Wrapper};

@@ -8,6 +8,7 @@ mod map;
 mod mongodb;
 mod namespaces;
 mod rules;
+mod schemas;
 mod uri;
 
 pub(super) use librdkafka::REFUSED as REFUSED_BY_LIBRDKAFKA;
@@ -27,6 +28,7 @@ pub(super) fn all(role: Role, config: &Config) -> Vec<Problem> {
     rules::check(&config.rules, &config.namespaces, &mut problems);
     rules::images(&config.images, &config.namespaces, &mut problems);
     rules::mask_key(role, config, &mut problems);
+    schemas::check(&config.schemas, &mut problems);
     map::check(config, &mut problems);
     telemetry(config, &mut problems);
     problems
