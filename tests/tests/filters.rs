@@ -62,7 +62,7 @@ async fn is_settled(pipeline: &mut Pipeline) {
             ensure(open == 0, || format!("{open} are open"))
         })
         .await;
-    assert!(pipeline.view.dead_letters().unwrap().is_empty());
+    assert!(pipeline.view.dead_letters().expect("Kafka answers").is_empty());
 }
 
 async fn in_both_phases(pipeline: &mut Pipeline) {
@@ -103,8 +103,8 @@ async fn filtered_documents_are_shaped_too() {
 
 /// Nothing that lies in Kafka holds one of these texts.
 fn lies_nowhere(pipeline: &mut Pipeline, texts: &[&str]) {
-    let records = pipeline.view.records().unwrap().to_vec();
-    let letters = pipeline.view.dead_letters().unwrap().to_vec();
+    let records = pipeline.view.records().expect("Kafka answers").to_vec();
+    let letters = pipeline.view.dead_letters().expect("Kafka answers").to_vec();
     assert!(!records.is_empty());
     for record in records.iter().chain(&letters) {
         let headers = record.headers.iter().map(|(_, value)| value);

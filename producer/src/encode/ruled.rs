@@ -191,3 +191,109 @@ fn description(delta: Option<&UpdateDescription<'_>>, out: &mut Writer) {
     }
     out.end();
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, Document, doc};
+    use common::config::types::{FieldRules, Mask, Place};
+    use shape::Rules;
+
+    use super::*;
+
+    fn rule(filter: Option<&str>) -> Rule {
+        let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        let rules = FieldRules {
+            namespace: "*.*".to_owned(),
+            deny: own(&["ssn", "address.street", "x\\.y"]),
+            rename: [("zip".to_owned(), "postcode".to_owned())].into(),
+            mask: [("card".to_owned(), Mask::Redact)].into(),
+            filter: filter.map(str::to_owned),
+            at: Place::Producer,
+            ..FieldRules::default()
+        };
+        let rules = Rules::of_producer(&[rules], None).unwrap();
+        rules.rule(&"a.b".parse().unwrap()).unwrap().unwrap().clone()
+    }
+
+    /// The operation, the header and the event that are left.
+    fn left(event: &Document, filter: Option<&str>) -> Option<(&'static str, Ruled, Document)> {
+        let bytes = event.to_vec().unwrap();
+        let event = ChangeEvent::parse(raw::Document::new(&bytes).unwrap()).unwrap();
+        let mut out = Writer::new();
+        let written = write(&event, &rule(filter), &mut out).unwrap()?;
+        let left = bson::Document::from_reader(out.as_bytes()).unwrap();
+        assert_eq!(left.get_str("operationType").unwrap(), written.operation);
+        assert_eq!(left.get_document("documentKey").unwrap(), &doc! {"_id": 1});
+        assert!(!left.to_string().contains("denied"), "{left}");
+        Some((written.operation, written.ruled, left))
+    }
+
+    fn event(operation: &str, more: Document) -> Document {
+        let mut event =
+            doc! {"_id": {}, "operationType": operation, "documentKey": {"_id": 1, "ssn": "denied"}};
+        event.extend(more);
+        event
+    }
+
+    fn update(updated: Document) -> Document {
+        event(
+            "update",
+            doc! {"updateDescription": {"updatedFields": updated, "removedFields": [], "truncatedArrays": []}},
+        )
+    }
+
+    const FILTER: Option<&str> = Some(r#"{"ward": "north", "ssn": {"$exists": true}}"#);
+
+    fn patient(ward: &str) -> Document {
+        doc! {"_id": 1, "ssn": "denied", "ward": ward, "zip": "z", "card": "denied", "address": {"street": "denied"}}
+    }
+
+    #[test]
+    fn documents_are_shaped_before_and_after_or_deleted() {
+        let shaped = doc! {"_id": 1, "ward": "north", "postcode": "z", "card": "***", "address": {}};
+        for (operation, filter) in [("insert", None), ("replace", FILTER)] {
+            let whole = event(operation, doc! {"fullDocument": patient("north")});
+            let (left, ruled, event) = left(&whole, filter).unwrap();
+            assert_eq!((left, ruled), (operation, Ruled::Applied));
+            assert_eq!(event.get_document("fullDocument").unwrap(), &shaped);
+        }
+        let images = doc! {"fullDocument": patient("south"), "fullDocumentBeforeChange": patient("north")};
+        let (operation, ruled, gone) = left(&event("replace", images), FILTER).unwrap();
+        assert_eq!((operation, ruled), ("delete", Ruled::Applied));
+        assert_eq!(gone.get("fullDocument"), None);
+        assert_eq!(gone.get_document("fullDocumentBeforeChange").unwrap(), &shaped);
+        let hidden = event("delete", doc! {"fullDocumentBeforeChange": patient("south")});
+        assert_eq!(left(&hidden, FILTER).unwrap().2.get("fullDocumentBeforeChange"), Some(&Bson::Null));
+    }
+
+    #[test]
+    fn updates_keep_what_may_be_told() {
+        let of =
+            |event: &Document, filter| left(event, filter).map(|(operation, ruled, _)| (operation, ruled));
+        let mixed = update(doc! {"ssn": "denied", "zip": "y", "card": "denied", "address.street": "denied"});
+        let (_, ruled, shown) = left(&mixed, None).unwrap();
+        let fields = shown.get_document("updateDescription").unwrap().get_document("updatedFields").unwrap();
+        assert_eq!((ruled, fields), (Ruled::Applied, &doc! {"postcode": "y", "card": "***"}));
+        assert_eq!(of(&update(doc! {"ssn": "denied"}), None), None, "nothing is left");
+        assert_eq!(of(&update(doc! {"zip": 1}), FILTER), Some(("update", Ruled::Kept)));
+        assert_eq!(of(&update(doc! {"ward": "south"}), FILTER), Some(("delete", Ruled::Applied)));
+        let unknown = left(&update(doc! {"ward": "north", "zip": "denied"}), FILTER).unwrap();
+        assert_eq!((unknown.0, unknown.1), ("update", Ruled::Unclear));
+        let empty = doc! {"updatedFields": {}, "removedFields": [], "truncatedArrays": []};
+        assert_eq!(unknown.2.get_document("updateDescription").unwrap(), &empty);
+        assert_eq!(of(&update(doc! {"x.y": "denied"}), None), Some(("update", Ruled::Unclear)));
+        assert_eq!(of(&update(doc! {"postcode": "denied"}), None), Some(("update", Ruled::Collision)));
+        let taken = event("insert", doc! {"fullDocument": {"_id": 1, "postcode": "denied"}});
+        assert_eq!(of(&taken, None), Some(("update", Ruled::Collision)));
+    }
+
+    #[test]
+    fn an_update_with_its_document_is_a_replacement_where_the_target_may_have_none() {
+        let mut event = update(doc! {"ward": "north"});
+        event.insert("fullDocument", patient("north"));
+        assert_eq!(left(&event, FILTER).unwrap().0, "replace");
+        let (operation, _, shown) = left(&event, None).unwrap();
+        assert_eq!(operation, "update");
+        assert!(shown.contains_key("updateDescription") && shown.contains_key("fullDocument"));
+    }
+}

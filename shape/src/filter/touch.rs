@@ -70,11 +70,11 @@ fn named<'a>(names: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a 
     names.enumerate().filter(|(place, name)| *place == 0 || !path::is_numeric(name)).map(|(_, name)| name)
 }
 
-/// What an update tells of the document by itself: fields at its top that are set or removed whole, as a document, and their names; `None`
-/// when there are none.
-pub(super) fn known<'a>(
-    delta: &UpdateDescription<'a>,
-) -> Result<Option<(Vec<u8>, Vec<&'a [u8]>)>, raw::Error> {
+/// Fields at the top of a document, and the names of those that are known, missing ones too.
+pub(super) type Known<'a> = (Vec<u8>, Vec<&'a [u8]>);
+
+/// What an update tells of the document by itself: fields at its top that it sets or removes whole; `None` when there are none.
+pub(super) fn known<'a>(delta: &UpdateDescription<'a>) -> Result<Option<Known<'a>>, raw::Error> {
     let (mut names, mut document) = (Vec::new(), Writer::new());
     document.begin();
     for element in delta.updated_fields.elements() {
