@@ -119,7 +119,8 @@ fn steps(noted: &Document, options: &Document) -> Vec<Document> {
 
 async fn carry_out(client: &Client, ns: &Namespace, step: Document, version: Version) -> Result<()> {
     if step.contains_key("index") && version < CONVERTS {
-        let context = "a target before 6.0 cannot make an index unique or expiring: drop it and build it anew";
+        let context =
+            "a target before 6.0 cannot make an index unique or expiring: drop it and build it anew";
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let mut command = doc! {"collMod": &ns.coll};

@@ -88,10 +88,7 @@ impl Barriers {
             counter!(names::WORKER_DUPLICATES).increment(1);
         } else if waiting.wanted == Wanted::Ignore && waiting.marker.number == 0 {
             let (operation, ns) = (waiting.marker.operation(), waiting.marker.ns().to_string());
-            tracing::warn!(
-                ns,
-                "`{operation}` is not applied: worker.ddl says `ignore`"
-            );
+            tracing::warn!(ns, "`{operation}` is not applied: worker.ddl says `ignore`");
             counter!(names::WORKER_DDL_IGNORED, "op" => operation).increment(1);
         }
         self.pass(waiting, own).await
