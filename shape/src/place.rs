@@ -36,19 +36,13 @@ impl Shaper {
 
 #[cfg(test)]
 mod tests {
-    use common::{config::types::FieldRules, namespace::Namespace};
-    use serde_json::{Value, json};
+    use common::config::types::{FieldRules, Mask};
 
     use super::*;
-    use crate::Rules;
+    use crate::testing::{compiled, passing};
 
-    fn places(rule: &Value, paths: &[&str]) -> Vec<Place> {
-        let mut rule = rule.clone();
-        rule["namespace"] = "d.c".into();
-        let rule: FieldRules = serde_json::from_value(rule).unwrap();
-        let secret = common::config::secret::Secret::new("a key of sixteen letters");
-        let rules = Rules::compile(&[rule], Some(&secret)).unwrap();
-        let shaper = rules.for_namespace(&Namespace::new("d", "c")).unwrap().unwrap();
+    fn places(rules: FieldRules, paths: &[&str]) -> Vec<Place> {
+        let shaper = compiled(rules).unwrap();
         paths.iter().map(|path| shaper.place(path)).collect()
     }
 
@@ -58,8 +52,9 @@ mod tests {
 
     #[test]
     fn what_passes_whole_has_a_place_and_what_rules_lead_into_has_none() {
-        let rule = json!({"deny": ["a.b", "gone"], "mask": {"m": "hash"}});
-        let found = places(&rule, &["_id", "a", "a.b", "a.b.c", "a.c", "gone.x", "m", "m.x", "other.y.0.z"]);
+        let mask = [("m".to_owned(), Mask::Hash)].into_iter().collect();
+        let rules = FieldRules { mask, ..passing(&[], &["a.b", "gone"]) };
+        let found = places(rules, &["_id", "a", "a.b", "a.b.c", "a.c", "gone.x", "m", "m.x", "other.y.0.z"]);
         let (gone, changed) = (Place::Gone, Place::Changed);
         let wanted = [
             at("_id"),
@@ -77,10 +72,11 @@ mod tests {
 
     #[test]
     fn an_allowed_path_is_reached_through_arrays_and_by_its_new_name() {
-        let rule =
-            json!({"allow": ["items.price", "name"], "rename": {"items.price": "cost", "name": "called"}});
+        let named = |(path, name): (&str, &str)| (path.to_owned(), name.to_owned());
+        let rename = [("items.price", "cost"), ("name", "called")].into_iter().map(named).collect();
+        let rules = FieldRules { rename, ..passing(&["items.price", "name"], &[]) };
         let found = places(
-            &rule,
+            rules,
             &["items", "items.price", "items.0.price", "items.price.net", "name", "price", "called"],
         );
         let gone = Place::Gone;

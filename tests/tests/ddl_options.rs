@@ -339,11 +339,13 @@ async fn workers_killed_while_collections_are_made_and_changed_do_each_once() {
     let mut pipeline = Pipeline::new("ddl_made_kills").await;
     pipeline.settings["kafka"]["options"]["session.timeout.ms"] = "6000".into();
     pipeline.start(2).await;
-    for kill in 0..4 {
+    for kill in 0..3 {
         for n in 0..12_i32 {
             let name = format!("c{}", n % 4);
             let made = match n % 3 {
-                0 => doc! {"create": &name, "collation": insensitive(), "validator": {"n": {"$gt": n}}},
+                0 => {
+                    doc! {"create": &name, "expireAfterSeconds": 9_000_000, "clusteredIndex": {"key": {"_id": 1}, "unique": true}}
+                }
                 1 => doc! {"create": &name, "clusteredIndex": {"key": {"_id": 1}, "unique": true}},
                 _ => doc! {"create": &name, "validator": {"n": {"$gt": n}}, "validationAction": "warn"},
             };

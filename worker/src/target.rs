@@ -12,6 +12,9 @@ use mongodb::Client;
 
 use crate::{checkpoint::Store, sink::Deployment};
 
+/// Sessions for collections that are made in transactions.
+const MAKING: usize = 2;
+
 /// The target, ready to be written.
 pub(crate) struct Reached {
     pub(crate) deployment: Deployment,
@@ -43,7 +46,8 @@ async fn ready(config: &Config) -> Result<(Reached, Server)> {
         let reached = Reached { deployment: Deployment::plain(client), version: server.version, store: None };
         return Ok((reached, server));
     }
-    let sessions = usize::from(config.worker.connections);
+    // One for each batch, and some for collections that are made.
+    let sessions = usize::from(config.worker.connections) + MAKING;
     let deployment = Deployment::with_sessions(client, sessions).await;
     let deployment = deployment.map_err(|error| mongo::failed("the target gives no sessions", error))?;
     let store = Store::new(deployment.clone(), &config.pipeline);

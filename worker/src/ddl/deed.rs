@@ -61,6 +61,7 @@ pub(super) enum Deed {
 #[derive(Debug, Clone)]
 pub(super) struct Collections {
     pub(super) client: Client,
+    pub(super) deployment: Deployment,
     pub(super) takes_uuid: bool,
     notes: Namespace,
 }
@@ -77,8 +78,9 @@ impl Deed {
 }
 
 impl Collections {
-    pub(super) fn new(client: Client, version: Version, store: &Store<Deployment>) -> Self {
-        Self { client, takes_uuid: version >= TAKES_UUID, notes: store.definitions() }
+    pub(super) fn new(deployment: Deployment, version: Version, store: &Store<Deployment>) -> Self {
+        let client = deployment.client().clone();
+        Self { client, deployment, takes_uuid: version >= TAKES_UUID, notes: store.definitions() }
     }
 
     /// Where it is noted what is put off.

@@ -13,11 +13,7 @@ use common::{
     namespace::Namespace,
 };
 use futures_util::TryStreamExt as _;
-use mongodb::{
-    ClientSession,
-    error::{Error as DriverError, TRANSIENT_TRANSACTION_ERROR},
-    options::{Acknowledgment, WriteConcern},
-};
+use mongodb::error::{Error as DriverError, TRANSIENT_TRANSACTION_ERROR};
 
 use super::{
     deed::{Collections, PATIENCE, answered, binary},
@@ -26,7 +22,13 @@ use super::{
     options,
     work::Work,
 };
-use crate::checkpoint::Uuid;
+use crate::{
+    checkpoint::Uuid,
+    sink::{
+        Open, failed_whole,
+        target::{Target as _, Transaction as _, Unfinished},
+    },
+};
 
 /// `NamespaceExists`, `IllegalOperation` and `OperationNotSupportedInTransaction`.
 const EXISTS: i32 = 48;
@@ -100,7 +102,7 @@ impl Collections {
         }
         let mut command = doc! {"create": &ns.coll};
         command.extend(options.clone());
-        let made = answered(ns, PATIENCE, self.make(ns, command.clone(), fence)).await?;
+        let made = answered(ns, PATIENCE, self.make(ns, command.clone(), fence)).await??;
         let made = match made {
             Err(error) if mongo::code(&error).is_some_and(|code| NOT_IN_TRANSACTIONS.contains(&code)) => {
                 command.insert("writeConcern", doc! {"w": "majority"});
@@ -115,39 +117,25 @@ impl Collections {
         }
     }
 
-    /// Makes it where the barrier stands as it has to; else somebody else has seen to it.
-    async fn make(&self, ns: &Namespace, create: Document, fence: &Fence) -> Result<(), DriverError> {
-        let mut session = self.client.start_session().causal_consistency(false).await?;
-        let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();
-        session.start_transaction().write_concern(majority).await?;
-        let made = self.make_within(ns, create, fence, &mut session).await;
-        match made {
-            Ok(true) => session.commit_transaction().await,
-            Ok(false) => session.abort_transaction().await,
-            Err(error) => {
-                // What is left open the server ends by itself.
-                drop(session.abort_transaction().await);
-                Err(error)
-            }
+    /// Makes it where the barrier stands as it has to; else somebody else has seen to it. The session is one of those that the next owner of the
+    /// barrier's document knows, so what hangs in it can be ended.
+    async fn make(&self, ns: &Namespace, create: Document, fence: &Fence) -> Result<Result<(), DriverError>> {
+        let mut open = self.deployment.begin().await.map_err(|trouble| failed_whole(ns, trouble))?;
+        let made = make_within(ns, create, fence, &mut open).await;
+        if matches!(made, Ok(true)) {
+            let (Unfinished::Unknown(error) | Unfinished::Gone(error)) = match open.commit().await {
+                Ok(()) => return Ok(Ok(())),
+                Err(unfinished) => unfinished,
+            };
+            return Err(error);
         }
-    }
-
-    async fn make_within(
-        &self,
-        ns: &Namespace,
-        create: Document,
-        fence: &Fence,
-        session: &mut ClientSession,
-    ) -> Result<bool, DriverError> {
-        let documents = self.client.database(&fence.documents.db);
-        let held = documents.collection::<Document>(&fence.documents.coll);
-        let stands = doc! {"$set": {"at.made": true}};
-        let found = held.update_one(fence.filter.clone(), stands).session(&mut *session).await?;
-        if found.matched_count == 0 {
-            return Ok(false);
+        open.abort().await;
+        drop(open);
+        if made.is_err() {
+            // An abort that did not arrive would hold the document, and whoever tries again, for a minute.
+            drop(self.deployment.end_dropped().await);
         }
-        self.client.database(&ns.db).run_command(create).session(session).await?;
-        Ok(true)
+        Ok(made.map(drop))
     }
 
     async fn there(&self, ns: &Namespace) -> Result<Option<There>> {
@@ -194,6 +182,22 @@ impl Collections {
         let forgotten = noted.delete_one(doc! {"_id": binary(uuid)}).into_future();
         answered(ns, PATIENCE, forgotten).await?.map(drop).map_err(|error| failed(ns, &error))
     }
+}
+
+async fn make_within(
+    ns: &Namespace,
+    create: Document,
+    fence: &Fence,
+    open: &mut Open,
+) -> Result<bool, DriverError> {
+    let stands = doc! {"q": fence.filter.clone(), "u": {"$set": {"at.made": true}}};
+    let update = doc! {"update": &fence.documents.coll, "updates": [stands]};
+    let reply = open.run(&fence.documents.db, update).await?;
+    if !matches!(reply.get("n"), Some(Bson::Int32(1))) {
+        return Ok(false);
+    }
+    open.run(&ns.db, create).await?;
+    Ok(true)
 }
 
 fn failed(ns: &Namespace, error: &DriverError) -> Error {

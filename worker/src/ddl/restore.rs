@@ -57,6 +57,8 @@ pub async fn restore(config: &Config, order: &DefinitionsOrder, out: &mut impl W
             drop(writeln!(out, "{ns} {step}{said}"));
         }
     }
+    // Its tasks would otherwise meet the end of the runtime.
+    client.shutdown().immediate(true).await;
     refused.map_or(Ok(()), Err)
 }
 

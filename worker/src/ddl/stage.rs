@@ -80,7 +80,7 @@ impl Barriers {
     ) -> Option<Self> {
         let store = target.store.clone()?;
         shared.intake().hold_barriers();
-        let collections = Collections::new(target.deployment.client().clone(), target.version, &store);
+        let collections = Collections::new(target.deployment.clone(), target.version, &store);
         let (shared, control, waiting) = (shared.clone(), control.clone(), BTreeMap::new());
         Some(Self { shared, store, collections, control, seen, policy, waiting, works: Vec::new() })
     }

@@ -123,6 +123,16 @@ impl Drop for Open {
 }
 
 impl Open {
+    /// Sends any command.
+    pub(crate) async fn run(
+        &mut self,
+        db: &str,
+        command: bson::Document,
+    ) -> Result<bson::Document, DriverError> {
+        let database = self.client.database(db);
+        database.run_command(command).session(self.session()).await
+    }
+
     fn session(&mut self) -> &mut ClientSession {
         self.session.as_mut().expect("it has its session until it is dropped")
     }

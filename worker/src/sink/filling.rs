@@ -250,7 +250,7 @@ fn unexpected(ns: &Namespace, fault: Fault) -> Error {
     }
 }
 
-pub(super) fn failed_whole(ns: &Namespace, trouble: Trouble) -> Error {
+pub(crate) fn failed_whole(ns: &Namespace, trouble: Trouble) -> Error {
     match trouble {
         Trouble::Failed(error) => error,
         Trouble::Refused(fault) => {

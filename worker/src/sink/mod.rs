@@ -34,6 +34,8 @@ mod write;
 pub use attempt::{Attempt, Judge, Lesson};
 pub use carry::{Run, Written};
 pub use deployment::Deployment;
+pub(crate) use deployment::Open;
+pub(crate) use filling::failed_whole;
 pub(crate) use reason::UNIQUE_INDEX;
 
 use std::{
