@@ -18,6 +18,7 @@ mod operand;
 mod parse;
 mod path;
 mod pattern;
+mod problems;
 mod touch;
 mod types;
 

@@ -9,10 +9,9 @@ use super::{
     operand::Operand,
     path::Path,
     pattern::Pattern,
+    problems::{Problems, expected},
 };
 use crate::Problem;
-
-type Problems = Vec<Problem>;
 
 /// The operators on values, for those who mistype one.
 const OPERATORS: &str = "$eq, $ne, $in, $nin, $gt, $gte, $lt, $lte, $exists, $type, $regex, $options, $size, $all, $elemMatch and $not; \
@@ -265,10 +264,6 @@ fn name<'a>(at: &str, element: &Element<'a>) -> Result<&'a str, Problems> {
 
 fn unreadable(error: &raw::Error) -> Problem {
     Problem::new("rules", error.to_string())
-}
-
-pub(super) fn expected(at: &str, what: &str, found: &Element<'_>) -> Problems {
-    vec![Problem::new(at, format!("expected {what}, found {}", found.kind.alias()))]
 }
 
 fn unknown(at: &str, name: &str) -> Problems {

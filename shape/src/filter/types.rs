@@ -2,7 +2,7 @@
 
 use common::raw::{Document, Element, Kind};
 
-use super::parse::expected;
+use super::problems::{Problems, expected};
 use crate::Problem;
 
 const ALL: [Kind; 21] = [
@@ -31,7 +31,7 @@ const ALL: [Kind; 21] = [
 const NUMBERS: [Kind; 4] = [Kind::Double, Kind::Int32, Kind::Int64, Kind::Decimal128];
 
 /// The types that an operand names, alone or in a list.
-pub(super) fn kinds(at: &str, operand: &Element<'_>) -> Result<Vec<Kind>, Vec<Problem>> {
+pub(super) fn kinds(at: &str, operand: &Element<'_>) -> Result<Vec<Kind>, Problems> {
     let Some(list) = operand.as_document().filter(|_| operand.kind == Kind::Array) else {
         return of(at, operand);
     };
@@ -41,7 +41,7 @@ pub(super) fn kinds(at: &str, operand: &Element<'_>) -> Result<Vec<Kind>, Vec<Pr
     many(at, list)
 }
 
-fn many(at: &str, list: Document<'_>) -> Result<Vec<Kind>, Vec<Problem>> {
+fn many(at: &str, list: Document<'_>) -> Result<Vec<Kind>, Problems> {
     let mut kinds = Vec::new();
     for (place, element) in list.elements().flatten().enumerate() {
         kinds.extend(of(&format!("{at}[{place}]"), &element)?);
@@ -49,7 +49,7 @@ fn many(at: &str, list: Document<'_>) -> Result<Vec<Kind>, Vec<Problem>> {
     Ok(kinds)
 }
 
-fn of(at: &str, operand: &Element<'_>) -> Result<Vec<Kind>, Vec<Problem>> {
+fn of(at: &str, operand: &Element<'_>) -> Result<Vec<Kind>, Problems> {
     if operand.kind == Kind::String
         && let Ok(Some(name)) = operand.as_str()
     {

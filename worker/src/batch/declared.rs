@@ -16,8 +16,8 @@ use shape::{
 };
 
 use super::{
+    left::Left,
     open::{Notes, Place},
-    shaped::Left,
 };
 use crate::{consume::intake::Taken, dead_letter::Reason, plan::NamespaceId};
 

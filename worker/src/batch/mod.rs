@@ -15,6 +15,7 @@
 mod declared;
 mod exact;
 mod habits;
+mod left;
 mod lessons;
 mod means;
 mod open;

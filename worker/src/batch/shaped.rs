@@ -17,6 +17,7 @@ use common::{
 
 use super::{
     declared::{Departures, Judging},
+    left::Left,
     open::{Event, Place},
     poisoned::Poisoned,
     ruled::{Judgement, judge},
@@ -50,24 +51,6 @@ pub(super) struct Ways<'s> {
     pub(super) rules: &'s Rules,
     pub(super) schemas: &'s Schemas,
     pub(super) targets: &'s Targets,
-}
-
-/// What is left of an event.
-#[derive(Debug)]
-pub(super) enum Left<'a> {
-    /// A whole document, shaped, by its place in the arena.
-    Shaped(Range<usize>),
-    /// A whole document that no rule touches.
-    Whole(Document<'a>),
-    /// A delta, shaped.
-    Delta(shape::Delta),
-    /// A delta that no rule touches.
-    WholeDelta(UpdateDescription<'a>),
-    Delete,
-    /// It cannot be shaped.
-    Unclear(Reason),
-    /// Only the document itself can tell what is left; the reason is for where nobody can be asked for it.
-    Asks(Reason),
 }
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use bson::Document;
 
 use shape::Shaper;
 
-use super::{notes::Notes, options, translated, work::Work};
+use super::{notes::Notes, translated, work::Work};
 
 /// What is to be done to one collection, and what is remembered of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,13 +41,12 @@ impl Definition {
         Self { works: Work::drop(names), notes, ..Self::default() }
     }
 
-    /// A `modify`, which may be about an index, about options, or both.
-    pub(super) fn modify(index: Option<&Document>, options: &Document, is_shaped: bool) -> Self {
-        let mut definition = options::modify(options, is_shaped);
+    /// The same `modify` may also be about an index.
+    pub(super) fn with_index(mut self, index: Option<&Document>) -> Self {
         if let Some(index) = index {
-            definition.works = Work::modify(index);
-            definition.notes.modified = Notes::part_of(index).into_iter().collect();
+            self.works = Work::modify(index);
+            self.notes.modified = Notes::part_of(index).into_iter().collect();
         }
-        definition
+        self
     }
 }

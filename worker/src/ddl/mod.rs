@@ -19,6 +19,7 @@
 //! Owns what is done at barriers. It must not touch a lane that is not at one. Guards: nothing that came before the change at the source is applied
 //! after it, nothing that came after it before, and it is carried out on the collection that it was meant for and on no other.
 
+mod collation;
 mod deed;
 mod define;
 mod definition;

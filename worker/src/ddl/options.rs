@@ -9,7 +9,7 @@
 
 use bson::{Bson, Document, doc};
 
-use super::{definition::Definition, notes::Notes};
+use super::{collation::unversioned, definition::Definition, notes::Notes};
 
 const LEVEL: &str = "validationLevel";
 const PUT_OFF: [&str; 3] = [LEVEL, "expireAfterSeconds", "changeStreamPreAndPostImages"];
@@ -62,13 +62,6 @@ fn kept(options: &Document) -> Document {
         kept.insert("clusteredIndex", index.clone());
     }
     kept
-}
-
-/// A collation for any server: which version it is of is the server's own.
-pub(super) fn unversioned(collation: &Document) -> Document {
-    let mut collation = collation.clone();
-    collation.remove("version");
-    collation
 }
 
 /// Names of the options that a collection which is there already has otherwise, for good.

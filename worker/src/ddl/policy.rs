@@ -172,7 +172,7 @@ impl Policy {
         // Of one that is known by its keys alone nobody knows what it is called here.
         let is_known = |index: &&Document| !is_shaped || index.contains_key("name");
         let index = index.filter(is_known).filter(|_| self.ddl.indexes != DdlPolicy::Ignore);
-        self.define(ns, Definition::modify(index, &options, is_shaped), what)
+        self.define(ns, options::modify(&options, is_shaped).with_index(index), what)
     }
 
     fn shaper(&self, ns: &Namespace) -> Result<Option<&Shaper>> {

@@ -10,7 +10,7 @@
 
 use bson::{Document, doc};
 
-use super::options::unversioned;
+use super::collation::unversioned;
 
 /// The largest `expireAfterSeconds` that the server takes.
 const NEVER: i32 = i32::MAX;

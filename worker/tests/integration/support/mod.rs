@@ -329,6 +329,15 @@ impl Pipe {
 
     /// Waits for `wanted` records of a topic's first partition and gives them.
     pub(crate) fn records(&self, topic: &str, wanted: usize) -> Vec<Found> {
+        self.records_of(topic, "", wanted)
+    }
+
+    /// The same of the control topic's records whose keys begin so.
+    pub(crate) fn said(&self, prefix: &str, wanted: usize) -> Vec<Found> {
+        self.records_of(&self.topics().control(), prefix, wanted)
+    }
+
+    fn records_of(&self, topic: &str, prefix: &str, wanted: usize) -> Vec<Found> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("group.id", "reads nothing but once");
         config.set("auto.offset.reset", "earliest").set("fetch.message.max.bytes", "134217728");
@@ -339,7 +348,9 @@ impl Pipe {
         let mut found = Vec::new();
         while found.len() < wanted {
             assert!(Instant::now() < until, "{} of {wanted} records in {topic}", found.len());
-            if let Some(Ok(record)) = consumer.poll(Duration::from_millis(100)) {
+            if let Some(Ok(record)) = consumer.poll(Duration::from_millis(100))
+                && record.key().unwrap_or_default().starts_with(prefix.as_bytes())
+            {
                 found.push(Found::of(&record));
             }
         }
