@@ -156,7 +156,13 @@ pub async fn run(observer: Observer, shutdown: CancellationToken) -> Result<()> 
             return Ok(());
         }
         let telling = inner.clone();
-        if let Err(error) = blocking(move || telling.tell()).await {
+        let told = tokio::select! {
+            biased;
+            // Brokers that are away take their time; nobody shall wait for them to leave.
+            () = shutdown.cancelled() => return Ok(()),
+            told = blocking(move || telling.tell()) => told,
+        };
+        if let Err(error) = told {
             tracing::warn!(reason = error.chain(), "the observed schemas cannot be told; they are kept");
         }
     }
