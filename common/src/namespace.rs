@@ -1,9 +1,13 @@
 //! Namespaces and which of them a pipeline carries.
 
+mod by_pattern;
+
 use std::{fmt, str::FromStr};
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+pub use self::by_pattern::{ByPattern, Tie};
 
 /// A collection by its database and name. The name may hold dots, the database may not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use common::{
         secret::Secret,
         types::{FieldRules, Place},
     },
-    namespace::{Namespace, Pattern},
+    namespace::{ByPattern, Namespace, Pattern, Tie},
 };
 
 use super::{Predicate, Problem, Shaper, compile, mask::Key};
@@ -13,14 +13,12 @@ use super::{Predicate, Problem, Shaper, compile, mask::Key};
 /// All field rules of a pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Most specific first.
-    entries: Vec<Entry>,
+    entries: ByPattern<Entry>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     at: usize,
-    pattern: Pattern,
     rule: Rule,
 }
 
@@ -90,15 +88,14 @@ impl Rules {
             let rule = Rule::compile(&format!("rules[{at}]"), rule, key.as_ref())
                 .map_err(|found| problems.extend(found));
             if let (Ok(pattern), Ok(rule)) = (pattern, rule) {
-                entries.push(Entry { at, pattern, rule });
+                entries.push((pattern, Entry { at, rule }));
             }
         }
         problems.extend(conflicts(&entries));
         if !problems.is_empty() {
             return Err(problems);
         }
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.pattern.specificity()));
-        Ok(Self { entries })
+        Ok(Self { entries: ByPattern::new(entries) })
     }
 
     /// Compiles the rules that the producer applies; a namespace whose most specific rule is the worker's has none.
@@ -126,36 +123,31 @@ impl Rules {
     /// # Errors
     /// [`Conflict`] when two regular expressions match.
     pub fn rule(&self, namespace: &Namespace) -> Result<Option<&Rule>, Conflict> {
-        let mut matching = self.entries.iter().filter(|entry| entry.pattern.matches(namespace));
-        let Some(first) = matching.next() else { return Ok(None) };
-        match matching.next() {
-            Some(second) if second.pattern.specificity() == first.pattern.specificity() => Err(Conflict {
-                namespace: namespace.clone(),
-                first: first.at,
-                first_pattern: first.pattern.to_string(),
-                second: second.at,
-                second_pattern: second.pattern.to_string(),
-            }),
-            _ => Ok(Some(&first.rule).filter(|rule| !rule.is_idle())),
-        }
+        let found = self.entries.of(namespace).map_err(|Tie { first, second }| Conflict {
+            namespace: namespace.clone(),
+            first: first.1.at,
+            first_pattern: first.0.to_string(),
+            second: second.1.at,
+            second_pattern: second.0.to_string(),
+        })?;
+        Ok(found.map(|entry| &entry.rule).filter(|rule| !rule.is_idle()))
     }
 }
 
 /// Pairs of equally specific patterns that meet in a namespace for which nothing more specific is said.
-fn conflicts(entries: &[Entry]) -> Vec<Problem> {
+fn conflicts(entries: &[(Pattern, Entry)]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (place, second) in entries.iter().enumerate() {
-        for first in &entries[..place] {
-            let Some(meeting) = meeting(&first.pattern, &second.pattern) else { continue };
-            let settled = entries.iter().any(|entry| {
-                entry.pattern.specificity() > second.pattern.specificity() && entry.pattern.matches(&meeting)
+    for (place, (second, Entry { at, .. })) in entries.iter().enumerate() {
+        for (first, Entry { at: before, .. }) in &entries[..place] {
+            let Some(meeting) = meeting(first, second) else { continue };
+            let settled = entries.iter().any(|(pattern, _)| {
+                pattern.specificity() > second.specificity() && pattern.matches(&meeting)
             });
             if !settled {
                 let reason = format!(
-                    "`{}` and `{}` (rules[{}]) both match `{meeting}` and neither is more specific",
-                    second.pattern, first.pattern, first.at
+                    "`{second}` and `{first}` (rules[{before}]) both match `{meeting}` and neither is more specific"
                 );
-                problems.push(Problem::new(format!("rules[{}].namespace", second.at), reason));
+                problems.push(Problem::new(format!("rules[{at}].namespace"), reason));
             }
         }
     }

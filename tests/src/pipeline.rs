@@ -141,6 +141,19 @@ impl Pipeline {
         rules.as_array_mut().expect("a list of rules").push(rule);
     }
 
+    /// Runs a command with the pipeline's configuration; gives its exit status and what it said.
+    ///
+    /// # Panics
+    /// When the binary cannot be started.
+    #[must_use]
+    pub fn command(&self, binary: Binary, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = binary.command();
+        command.args(arguments).current_dir(&self.folder);
+        let output = tokio::task::block_in_place(|| command.output().expect("the binary can be started"));
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// No log may hold this.
     pub fn keep_secret(&mut self, secret: &str) {
         self.secrets.push(secret.to_owned());

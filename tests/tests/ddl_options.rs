@@ -374,12 +374,8 @@ async fn workers_killed_while_collections_are_made_and_changed_do_each_once() {
 
 /// Runs `worker definitions`; gives whether it went well, and what it said.
 fn definitions(pipeline: &Pipeline, arguments: &[&str]) -> (bool, String) {
-    let mut command = Binary::Worker.command();
-    command.arg("definitions").args(arguments).current_dir(pipeline.folder());
-    let output = tokio::task::block_in_place(|| command.output().expect("it runs"));
-    let said =
-        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-    (output.status.success(), said)
+    let (status, said) = pipeline.command(Binary::Worker, &[&["definitions"], arguments].concat());
+    (status == Some(0), said)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,11 +16,7 @@ fn user(n: i32) -> Document {
 
 /// Runs `worker` with these words; gives its exit status and what it said.
 fn worker(pipeline: &Pipeline, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Binary::Worker.command();
-    command.args(arguments).current_dir(pipeline.folder());
-    let output = tokio::task::block_in_place(|| command.output().expect("the binary can be started"));
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    pipeline.command(Binary::Worker, arguments)
 }
 
 fn letters(pipeline: &Pipeline) -> Vec<Value> {

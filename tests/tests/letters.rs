@@ -6,11 +6,7 @@ use serde_json::Value;
 
 /// Runs `worker dead-letters`; gives its exit status and what it said.
 fn letters(pipeline: &Pipeline, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Binary::Worker.command();
-    command.arg("dead-letters").args(arguments).current_dir(pipeline.folder());
-    let output = tokio::task::block_in_place(|| command.output().expect("the binary can be started"));
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    pipeline.command(Binary::Worker, &[&["dead-letters"], arguments].concat())
 }
 
 fn open(pipeline: &Pipeline) -> Vec<Value> {

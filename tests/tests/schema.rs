@@ -6,11 +6,7 @@ use serde_json::Value;
 
 /// Runs `worker schema`; gives its exit status and what it said.
 fn schema(pipeline: &Pipeline, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Binary::Worker.command();
-    command.arg("schema").args(arguments).current_dir(pipeline.folder());
-    let output = tokio::task::block_in_place(|| command.output().expect("the binary can be started"));
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    pipeline.command(Binary::Worker, &[&["schema"], arguments].concat())
 }
 
 /// The seed case: five fields are copied, `sex` joins later, in an update and in a new document.

@@ -8,7 +8,7 @@ use common::{
     error::{Error, Kind, Result},
     event::{ChangeEvent, Operation},
     mongo::Version,
-    namespace::{Namespace, Pattern},
+    namespace::{ByPattern, Namespace, Pattern},
     raw::{self, Element, Kind as Type, Writer},
 };
 
@@ -27,8 +27,7 @@ pub struct Beside {
 /// What all namespaces ask for.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// Most specific first.
-    entries: Vec<(Pattern, Beside)>,
+    entries: ByPattern<Beside>,
 }
 
 impl Wanted {
@@ -50,21 +49,19 @@ impl Wanted {
             let pattern: Pattern = images.namespace.parse().expect("loading has checked the patterns");
             entries.push((pattern, beside));
         }
-        entries.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
-        Ok(Self { entries })
+        Ok(Self { entries: ByPattern::new(entries) })
     }
 
     /// Whether the stream has to show them.
     #[must_use]
     pub fn are_some(&self) -> bool {
-        self.entries.iter().any(|(_, beside)| *beside != Beside::default())
+        self.entries.values().any(|beside| *beside != Beside::default())
     }
 
     /// What a namespace asks for; `None` where the stream shows nothing that would have to be left out.
     #[must_use]
     pub fn of(&self, namespace: &Namespace) -> Option<Beside> {
-        let found = self.entries.iter().find(|(pattern, _)| pattern.matches(namespace));
-        self.are_some().then(|| found.map(|(_, beside)| *beside).unwrap_or_default())
+        self.are_some().then(|| self.entries.first(namespace).copied().unwrap_or_default())
     }
 }
 

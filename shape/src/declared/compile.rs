@@ -2,7 +2,7 @@
 
 use common::{
     config::types::{DeclaredSchema, MissingField, NewField, WrongType},
-    namespace::{Namespace, Pattern},
+    namespace::{ByPattern, Namespace, Pattern},
 };
 
 use super::{
@@ -16,8 +16,7 @@ use crate::Problem;
 /// All declared schemas of a pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Schemas {
-    /// Most specific first.
-    entries: Vec<(Pattern, Option<Declared>)>,
+    entries: ByPattern<Option<Declared>>,
 }
 
 /// Two equally specific patterns match one namespace; for names that is told when the configuration is read.
@@ -44,8 +43,7 @@ impl Schemas {
                 Err(e) => problems.push(Problem { path: format!("{at}.namespace"), reason: e.to_string() }),
             }
         }
-        entries.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
-        if problems.is_empty() { Ok(Self { entries }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { entries: ByPattern::new(entries) }) } else { Err(problems) }
     }
 
     /// The schema of a namespace; `None` where nothing is done about any departure. The caller keeps the answer.
@@ -53,16 +51,12 @@ impl Schemas {
     /// # Errors
     /// [`Conflict`] when two regular expressions match.
     pub fn for_namespace(&self, namespace: &Namespace) -> Result<Option<&Declared>, Conflict> {
-        let mut matching = self.entries.iter().filter(|(pattern, _)| pattern.matches(namespace));
-        let Some((first, declared)) = matching.next() else { return Ok(None) };
-        match matching.next() {
-            Some((second, _)) if second.specificity() == first.specificity() => Err(Conflict {
-                namespace: namespace.clone(),
-                first: first.to_string(),
-                second: second.to_string(),
-            }),
-            _ => Ok(declared.as_ref()),
-        }
+        let found = self.entries.of(namespace).map_err(|tie| Conflict {
+            namespace: namespace.clone(),
+            first: tie.first.0.to_string(),
+            second: tie.second.0.to_string(),
+        })?;
+        Ok(found.and_then(Option::as_ref))
     }
 }
 

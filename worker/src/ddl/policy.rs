@@ -10,7 +10,7 @@ use common::{
     },
     error::{Error, Kind, Result},
     mapping::Mapping,
-    namespace::{Filter, Namespace, Pattern},
+    namespace::{ByPattern, Filter, Namespace},
 };
 use shape::{Rules, Shaper};
 
@@ -33,7 +33,7 @@ pub(crate) struct Policy {
     /// Field rules: what an index is about may have another name, or be no more.
     rules: Rules,
     /// Document filters by pattern: names that differ in them hold other documents.
-    filters: Vec<(Pattern, Option<String>)>,
+    filters: ByPattern<Option<String>>,
 }
 
 /// The setting about indexes.
@@ -57,7 +57,7 @@ impl Policy {
             .rules
             .iter()
             .filter_map(|rules| Some((rules.namespace.parse().ok()?, rules.filter.clone())));
-        let filters = filters.collect();
+        let filters = ByPattern::new(filters);
         Self { ddl, filter, mapping, topics: config.worker.topics.iter().cloned().collect(), rules, filters }
     }
 
@@ -114,12 +114,7 @@ impl Policy {
 
     /// Whether the filters of two names differ.
     fn carries_other_documents(&self, from: &Namespace, to: &Namespace) -> bool {
-        let filter = |ns: &Namespace| {
-            let matching = self.filters.iter().filter(|(pattern, _)| pattern.matches(ns));
-            matching
-                .max_by_key(|(pattern, _)| pattern.specificity())
-                .and_then(|(_, filter)| filter.as_deref())
-        };
+        let filter = |ns: &Namespace| self.filters.first(ns).and_then(Option::as_deref);
         filter(from) != filter(to)
     }
 

@@ -10,7 +10,7 @@ use common::{
         types::{DeclaredSchema, FieldRules},
     },
     error::Result,
-    namespace::{Namespace, Pattern},
+    namespace::{ByPattern, Namespace},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -43,11 +43,8 @@ pub(super) fn of(config: &Config, ns: &Namespace) -> Result<String> {
 /// As for the field rules themselves: the most specific pattern that matches holds alone. Two that meet are a problem of the
 /// configuration, told elsewhere.
 fn most_specific<'t, T>(ns: &Namespace, all: &'t [T], pattern: impl Fn(&T) -> &str) -> Option<&'t T> {
-    let matching = all.iter().filter_map(|one| {
-        let pattern: Pattern = pattern(one).parse().ok()?;
-        pattern.matches(ns).then(|| (pattern.specificity(), one))
-    });
-    matching.max_by_key(|(specificity, _)| *specificity).map(|(_, one)| one)
+    let entries = all.iter().filter_map(|one| Some((pattern(one).parse().ok()?, one)));
+    ByPattern::new(entries).first(ns).copied()
 }
 
 /// The keys whose values differ from the defaults'.
