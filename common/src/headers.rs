@@ -241,7 +241,11 @@ impl std::fmt::Display for Transaction<'_> {
 
 impl std::fmt::Display for Sequence<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.slice, self.epoch, self.number)
+        f.write_str(self.slice)?;
+        f.write_str("/")?;
+        f.write_str(itoa::Buffer::new().format(self.epoch))?;
+        f.write_str("/")?;
+        f.write_str(itoa::Buffer::new().format(self.number))
     }
 }
 

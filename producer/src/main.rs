@@ -10,6 +10,10 @@ use common::{
     supervision::blocking,
 };
 
+/// For librdkafka's pieces, too; `.cargo/config.toml` says how it is set, `docs/memory.md` why.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Reads the source, publishes to Kafka.
 struct Producer;
 

@@ -3,7 +3,6 @@
 //! In order: command line, configuration (every problem at once, status 2), logs, metrics, HTTP, signals, then the service's
 //! own `run`, then one line that says how it ended.
 
-mod allocator;
 mod check;
 mod command;
 mod order;
@@ -176,10 +175,7 @@ fn start<S: Service>(action: Action, loaded: Loaded) -> ExitCode {
         }
         Action::Health => probe::health(&loaded),
         Action::Seek(seek) => check::tell::<S>(S::seek(Arc::new(loaded.config), seek)),
-        _ => {
-            allocator::set();
-            process::run::<S>(loaded)
-        }
+        _ => process::run::<S>(loaded),
     }
 }
 

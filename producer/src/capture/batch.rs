@@ -13,6 +13,7 @@ use super::{Place, token};
 #[derive(Debug)]
 pub struct Batch {
     reply: RawBatch,
+    may_split: bool,
 }
 
 /// The parts of a reply, in place.
@@ -26,11 +27,14 @@ pub struct View<'a> {
     pub reached: Option<ClusterTime>,
     /// The source's own cluster time when it replied.
     pub source_time: Option<ClusterTime>,
+    /// Whether an event may be a fragment of one; to look for that in every event costs a walk through it.
+    pub may_split: bool,
 }
 
 impl Batch {
-    pub(super) const fn new(reply: RawBatch) -> Self {
-        Self { reply }
+    /// A reply of a stream that splits large events, or of one that does not.
+    pub(super) const fn new(reply: RawBatch, may_split: bool) -> Self {
+        Self { reply, may_split }
     }
 
     /// Views the reply's parts.
@@ -39,7 +43,7 @@ impl Batch {
     /// [`Kind::Invariant`] when the reply is not that of a change stream.
     pub fn view(&self) -> Result<View<'_>> {
         let bytes = self.reply.as_raw_document().as_bytes();
-        parts(bytes)
+        parts(bytes, self.may_split)
             .map_err(|error| Error::caused(Kind::Invariant, "the change stream's reply is malformed", error))
     }
 
@@ -50,6 +54,9 @@ impl Batch {
     /// As [`Batch::view`].
     pub fn resume_token(&self) -> Result<Option<Document<'_>>> {
         let view = self.view()?;
+        if !self.may_split {
+            return Ok(Some(view.token));
+        }
         let (mut whole, mut is_amid) = (None, false);
         for event in view.events.elements() {
             let event = event.ok().and_then(|e| e.as_document()).unwrap_or(Document::EMPTY);
@@ -68,7 +75,7 @@ impl Batch {
     }
 }
 
-fn parts(bytes: &[u8]) -> Result<View<'_>, raw::Error> {
+fn parts(bytes: &[u8], may_split: bool) -> Result<View<'_>, raw::Error> {
     let reply = Document::new(bytes)?;
     let missing = |field, expected| raw::Error::Unexpected { field, expected };
     let cursor = reply.get("cursor")?.and_then(|e| e.as_document());
@@ -88,5 +95,6 @@ fn parts(bytes: &[u8]) -> Result<View<'_>, raw::Error> {
         token,
         reached: token::cluster_time(token),
         source_time: reply.get("operationTime")?.and_then(|e| e.as_timestamp()).map(ClusterTime),
+        may_split,
     })
 }

@@ -98,7 +98,7 @@ impl Stream {
             };
             match cursor.next().await {
                 Some(Ok(reply)) => {
-                    let batch = Batch::new(reply);
+                    let batch = Batch::new(reply, self.opening.splits());
                     if let Some(behind) = behind(&batch)? {
                         self.opening.origin = Origin::After(behind);
                     }
@@ -125,6 +125,11 @@ impl Opening {
             .map_err(explain)
     }
 
+    /// Whether events may come in fragments.
+    fn splits(&self) -> bool {
+        self.with_images && splits(self.version)
+    }
+
     /// The `aggregate` that opens the stream (manual, "Change Streams"; `showExpandedEvents` from 6.0 on).
     fn command(&self) -> RawDocumentBuf {
         let mut stage = match &self.origin {
@@ -145,7 +150,7 @@ impl Opening {
         }
         let mut pipeline = RawArrayBuf::new();
         pipeline.push(rawdoc! {"$changeStream": stage});
-        if self.with_images && splits(self.version) {
+        if self.splits() {
             pipeline.push(rawdoc! {"$changeStreamSplitLargeEvent": {}});
         }
         rawdoc! {

@@ -35,7 +35,7 @@ use crate::{
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an aborted transaction is tried again before the client is given up.
 const ATTEMPTS: usize = 3;
-/// How often the delivery reports are served while a transaction's records are on their way.
+/// How often it is looked whether they have arrived, while a transaction's records are on their way.
 const SERVE_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The first delivery of a transaction that failed: it says why the brokers will abort it, and which topic it was for.
@@ -112,6 +112,8 @@ impl Session {
             .set("transactional.id", format!("oplogue.{}.{}", config.pipeline, slice.name))
             .set("transaction.timeout.ms", config.producer.transaction_timeout_ms.to_string())
             .set("enable.idempotence", "true")
+            // What has arrived is counted by librdkafka itself; a report of each record would cost as much as its headers do.
+            .set("delivery.report.only.error", "true")
             .set("acks", "all")
             .set("batch.size", limits.batch_bytes().to_string())
             .set("queue.buffering.max.kbytes", (budget.queue / 1024).to_string())
@@ -212,14 +214,15 @@ impl Session {
             batches.iter().flat_map(|batch| batch.records.iter().map(of(batch))).collect();
         // A stable sort: within a partition the order is the source's.
         records.sort_by_key(|(_, record)| (record.route.topic.topic.as_str(), record.partition));
-        records.into_iter().try_for_each(|(batch, record)| self.send_record(batch, record))
+        let mut text = String::new();
+        records.into_iter().try_for_each(|(batch, record)| self.send_record(batch, record, &mut text))
     }
 
-    fn send_record(&self, batch: &Encoded, record: &Record) -> Result<(), KafkaError> {
+    fn send_record(&self, batch: &Encoded, record: &Record, text: &mut String) -> Result<(), KafkaError> {
         let key = batch.key(record);
         let room = room(record, key).unwrap_or(usize::MAX);
         for (part, value) in parts::cut(batch.value(record), room) {
-            let headers = headers::of(record, part, &self.slice.name, batch.position.epoch);
+            let headers = headers::of(record, part, (&self.slice.name, batch.position.epoch), text);
             let out = BaseRecord::<[u8], [u8]>::to(&record.route.topic.topic)
                 .partition(record.partition)
                 .payload(value)
@@ -264,8 +267,7 @@ impl Session {
         }
     }
 
-    /// Serves delivery reports until none is outstanding, or one has failed. Committing serves them too, but in steps of
-    /// 100 ms.
+    /// Waits until no record is on its way, or one has failed. Committing waits for it too, but in steps of 100 ms.
     fn serve_until_delivered(&self) {
         let until = Instant::now() + REQUEST_TIMEOUT;
         while self.client.in_flight_count() > 0 && !self.deliveries.have_failed() && Instant::now() < until {

@@ -183,7 +183,7 @@ impl Pump {
         let mut behind = None;
         for element in view.events.elements() {
             let event = element.ok().and_then(|e| e.as_document()).ok_or_else(|| malformed("no document"))?;
-            self.event_or_fragment(event, &mut behind).await?;
+            self.event_or_fragment(event, view.may_split, &mut behind).await?;
             events += 1;
         }
         if self.rounds.time().is_some_and(|tc| weave::is_passed(tc, view.reached)) {
@@ -207,11 +207,13 @@ impl Pump {
     async fn event_or_fragment<'a>(
         &mut self,
         document: Document<'a>,
+        may_be_fragment: bool,
         behind: &mut Option<Behind<'a>>,
     ) -> Result<()> {
         let token = document.get("_id").map_err(unreadable)?.and_then(|e| e.as_document());
         let token = token.ok_or_else(|| malformed("no token"))?;
-        let Some(place) = Place::of(document)? else { return self.event(document, token, behind).await };
+        let place = if may_be_fragment { Place::of(document)? } else { None };
+        let Some(place) = place else { return self.event(document, token, behind).await };
         match self.fragments.add(document, place)? {
             Some(whole) => self.event(Document::new(&whole).map_err(unreadable)?, token, behind).await,
             None => Ok(()),

@@ -32,6 +32,9 @@ pub(super) struct Sight {
 impl Pump {
     /// Follows what an event says about names; before the event itself is carried.
     pub(super) async fn follow_names(&mut self, event: &ChangeEvent<'_>) -> Result<()> {
+        if !matches!(event.operation, Operation::Rename | Operation::Drop) {
+            return Ok(());
+        }
         let Some(from) = event.ns.and_then(name) else { return Ok(()) };
         match (event.operation, event.to.and_then(name)) {
             (Operation::Rename, Some(to)) => self.renamed(event, &from, &to).await,

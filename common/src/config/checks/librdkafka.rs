@@ -47,7 +47,7 @@ pub(in crate::config) const REFUSED: [Refused; 16] = [
     },
     Refused {
         names: &["delivery.report.only.error"],
-        reason: "a position waits for the delivery report of every event before it",
+        reason: "a transaction waits for what is on its way by librdkafka's own count, and for reports of failures alone",
     },
     Refused {
         names: &["partitioner", "sticky.partitioning.linger.ms"],
