@@ -26,6 +26,17 @@ pub(crate) fn delete(coll: &str, deletes: impl IntoIterator<Item = RawDocumentBu
     write(rawdoc! {"delete": coll}, cstr!("deletes"), deletes)
 }
 
+/// `{delete: coll, deletes: [{q: {_id: {$in: […]}}, limit: 0}]}` of document keys: one statement costs less than one for each.
+pub(crate) fn delete_keys(coll: &str, keys: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
+    let mut ids = RawArrayBuf::new();
+    for key in keys {
+        if let Ok(Some(id)) = key.get(cstr!("_id")) {
+            ids.push(id);
+        }
+    }
+    delete(coll, [rawdoc! {"q": {"_id": {"$in": ids}}, "limit": 0}])
+}
+
 fn write(
     mut command: RawDocumentBuf,
     list: &CStr,

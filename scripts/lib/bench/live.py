@@ -12,9 +12,9 @@ from bench.usage import Meter
 SETTLE_SECONDS = 5.0
 
 
-def measure(run: Run, pids: Callable[[], Dict[str, int]]) -> Taken:
-    """Once changes flow. `pids` names the system's own processes."""
-    run.bring_to_life()
+def measure(run: Run, pids: Callable[[], Dict[str, int]], alive: Callable[[], None]) -> Taken:
+    """Once changes flow. `pids` names the system's own processes; `alive` fails when one has ended."""
+    run.bring_to_life(alive)
     time.sleep(SETTLE_SECONDS)
     meter, began = Meter({**run.world.pids(), **pids()}), time.monotonic()
     percentiles = {}

@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
-import os
+import time
 from typing import Dict, List
 
 from stack.failure import say
 
-from bench import results, systems, world
-from bench.cases import SYSTEMS, WORKLOADS, Workload
+from bench import machine, results, store, systems, table, world
+from bench.cases import Workload
 from bench.options import Options
-from bench.results import Case, Measured
-from bench.run import Run, Unsustained
+from bench.results import Measured
+from bench.run import Run
+from bench.store import Document, Part
 from bench.world import World
 
-
-def all_of(options: Options) -> None:
-    """Measures and writes the results."""
-    workloads = [one for one in WORKLOADS if one.name in options.only or not _named(options, [w.name for w in WORKLOADS])]
-    chosen = [name for name in SYSTEMS if name in options.only or not _named(options, list(SYSTEMS))]
-    if options.quick:
-        workloads = [one.smaller() for one in workloads]
-    runs, load_before = 1 if options.quick else options.runs, os.getloadavg()[2]
-    failed: List[str] = []
-    with world.open_up(options) as opened:
-        cases = [case for one in workloads for case in _in_turns(opened, one, chosen, runs, failed)]
-    results.write(cases, options, failed, {"before": load_before, "at the end": os.getloadavg()[2]})
+# Of what a system fails with, so many characters are kept.
+REASON = 300
 
 
-def _named(options: Options, names: List[str]) -> bool:
-    return any(name in options.only for name in names)
+def all_of(options: Options) -> bool:
+    """Measures; keeps each workload's results as soon as they are there. Whether all was measured."""
+    load, document, left = machine.load(), store.empty(), options.workloads()
+    began, commit = time.monotonic(), machine.commit()
+    try:
+        with world.open_up(options) as opened:
+            on = machine.machine(opened.mongodb)
+            about = {"commit": commit, "quick": options.quick, "machine": on}
+            while left and not _is_over(options, began):
+                one = left[0]
+                loads = {"before the run": load, "before the workload": machine.load()}
+                cases, failed = _in_turns(opened, one, options)
+                loads["after it"] = machine.load()
+                part = Part(one.name, machine.now(), runs=options.turns(), load=loads, failed=failed, cases=cases, **about)
+                document = _keep(options, document, part)
+                left.pop(0)
+    finally:
+        if document["measured"]:
+            say(table.markdown(document))
+        if left:
+            say("not measured: " + ", ".join(one.name for one in left))
+    return not left and not any(part["failed"] for part in document["measured"].values())
 
 
-def _in_turns(opened: World, workload: Workload, names: List[str], runs: int, failed: List[str]) -> List[Case]:
-    able = [name for name in names if systems.carries(name, workload)]
+def _is_over(options: Options, began: float) -> bool:
+    return options.minutes is not None and time.monotonic() - began > options.minutes * 60
+
+
+def _keep(options: Options, document: Document, part: Part) -> Document:
+    document = store.merged(document, part)
+    if options.json:
+        store.write_json(document, options.json)
+    if options.is_kept():
+        store.write(store.merged(store.read(), part))
+    return document
+
+
+def _in_turns(opened: World, workload: Workload, options: Options) -> "tuple[List[results.Case], Dict[str, str]]":
+    """A system that has failed sits out the rest, for the others' sake."""
+    able = [name for name in options.systems() if systems.carries(name, workload)]
     measured: Dict[str, List[Measured]] = {name: [] for name in able}
-    for turn in range(runs):
+    failed: Dict[str, str] = {}
+    for turn in range(options.turns()):
         for name in able if turn % 2 == 0 else reversed(able):
-            run = Run(opened, workload, f"b_{workload.name}_{name}_{turn}".replace("-", "_"))
-            try:
-                measured[name].append(_measure(run, name))
-            except Unsustained as reason:
-                say(f"{workload.name}: {name}: {reason}")
-                failed.append(f"{workload.about}, `{name}`: {reason}")
-            opened.forget(run.name)
-    return [results.case(workload, name, taken) for name, taken in measured.items() if taken]
+            if name not in failed:
+                run = Run(opened, workload, f"b_{workload.name}_{name}_{turn}".replace("-", "_"))
+                _attempt(run, name, measured[name], failed)
+    return [results.case(workload, name, taken) for name, taken in measured.items() if taken], failed
+
+
+def _attempt(run: Run, name: str, measured: List[Measured], failed: Dict[str, str]) -> None:
+    try:
+        measured.append(_measure(run, name))
+    # Whatever it is: what one system fails with is a result, and must not cost the others theirs.
+    except Exception as error:
+        failed[name] = (str(error).strip() or type(error).__name__)[:REASON]
+        say(f"{run.workload.name}: {name} has failed: {str(error).strip() or repr(error)}")
+    run.world.clear(run.name)
 
 
 def _measure(run: Run, name: str) -> Measured:

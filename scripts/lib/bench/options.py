@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
-from bench.cases import QUICK_DIVISOR, SYSTEMS, WORKLOADS
+from bench.cases import QUICK_DIVISOR, SYSTEMS, WORKLOADS, Workload
 
 ABOUT = """\
 Measures Oplogue beside its peers in Kafka Connect (bench/peers), and beside the floor, a program that does the same reads and writes
-with nothing between: on one machine, on the same services, in turns; medians of several runs. All of it takes hours; results go to
-bench/results. With --only, once for each workload and each system wanted, or with --quick, nothing there is replaced."""
+with nothing between: on one machine, on the same services, in turns; medians of several runs. All of it takes hours, but may be done in pieces:
+each workload's part of bench/results is replaced when that workload has been measured, for all systems. With fewer systems, with
+--quick or with debug builds nothing there is replaced."""
+# The folder that cargo puts unoptimised programs in.
+DEBUG = "debug"
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,27 @@ class Options:
     quick: bool
     only: List[str]
     runs: int
+    minutes: Optional[float]
     json: Optional[Path]
     binaries: Optional[Path]
+
+    def workloads(self) -> List[Workload]:
+        """Those that were named, else all."""
+        named = [one for one in WORKLOADS if one.name in self.only] or list(WORKLOADS)
+        return [one.smaller() for one in named] if self.quick else named
+
+    def systems(self) -> List[str]:
+        """Those that were named, else all."""
+        return [name for name in SYSTEMS if name in self.only] or list(SYSTEMS)
+
+    def turns(self) -> int:
+        """Runs of each case."""
+        return 1 if self.quick else self.runs
+
+    def is_kept(self) -> bool:
+        """Whether what is measured is worth keeping: all systems, in full, as they are used."""
+        is_debug = self.binaries is not None and self.binaries.resolve().name == DEBUG
+        return not self.quick and not is_debug and len(self.systems()) == len(SYSTEMS)
 
 
 def parse(words: List[str]) -> Options:
@@ -34,8 +56,16 @@ def parse(words: List[str]) -> Options:
     parser.add_argument("--quick", action="store_true", help=about)
     about = "this workload or system; may be repeated: " + ", ".join(names)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", choices=names, help=about)
-    parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each case (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also writes the results there")
+    parser.add_argument("--runs", type=_positive, default=3, metavar="N", help="runs of each case (default: 3)")
+    about = "begins no other workload after so long, and says which are left"
+    parser.add_argument("--minutes", type=float, metavar="N", help=about)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also writes what this run has measured there")
     about = "folder of the programs to run (default: built by cargo, --release)"
     parser.add_argument("--binaries", type=Path, metavar="DIR", help=about)
     return Options(**vars(parser.parse_args(words)))
+
+
+def _positive(word: str) -> int:
+    if not word.isdecimal() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a positive number")
+    return int(word)

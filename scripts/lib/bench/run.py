@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from stack.failure import Failure
 
@@ -26,10 +26,12 @@ class Taken:
     used: Dict[str, Usage]
     # Milliseconds, of latency runs.
     percentiles: Dict[str, Any] = field(default_factory=dict)
+    # Seconds until each process was ready, of runs that are about that.
+    starts: Dict[str, float] = field(default_factory=dict)
 
 
 class Unsustained(Exception):
-    """A system does not keep up with the rate of a latency workload: a result, not a failure of the benchmark."""
+    """A system does not keep up with the rate of a latency workload: a result, too."""
 
 
 class Run:
@@ -72,10 +74,6 @@ class Run:
         one = self.workload
         return {"inserts": one.events, "mixed": one.there + one.events // 2, "hot": one.there, "deletes": 0}[one.kind]
 
-    def there(self) -> int:
-        """Documents that the target has now."""
-        return self._documents("target")
-
     def _documents(self, side: str) -> int:
         return self._collection(side).estimated_document_count()
 
@@ -87,10 +85,15 @@ class Run:
     def _collection(self, side: str) -> Any:
         return self.world.clients[side][self.name][COLLECTION]
 
-    def bring_to_life(self) -> None:
+    def write_one(self) -> None:
+        """Writes one document to the source."""
+        self._collection("source").insert_one({})
+
+    def bring_to_life(self, alive: Callable[[], None]) -> None:
         """Writes to the source until the target has the last of it: what came before a stream began never comes."""
         deadline, written = time.monotonic() + LIVE_SECONDS, 0
         while not written or not self._has("target", -written):
+            alive()
             if time.monotonic() > deadline:
                 raise Failure(f"{self.name}: nothing flows within {LIVE_SECONDS:.0f} s")
             written += 1
@@ -106,4 +109,4 @@ class Run:
         try:
             return self.world.tool(*words, "--rate", str(self.workload.rate), "--seconds", str(self.workload.seconds))
         except subprocess.CalledProcessError as error:
-            raise Unsustained(error.stderr.strip().splitlines()[0]) from error
+            raise Unsustained((error.stderr.strip().splitlines() or ["it ended"])[0]) from error

@@ -14,7 +14,7 @@ from bench.cases import Workload
 from bench.peers import PEERS
 from bench.run import COLLECTION, Run, Taken
 from bench.usage import Meter
-from bench.world import FOLDER, until
+from bench.world import FOLDER, Tool, until
 
 TEXT = """\
 pipeline = "{name}"
@@ -31,6 +31,7 @@ instance = "only"
 listen = "127.0.0.1:0"
 log = "info"
 """
+PUBLISHED = "oplogue_producer_records_published_total"
 
 
 class Oplogue:
@@ -44,19 +45,35 @@ class Oplogue:
         return f"{run.name}.{COLLECTION}"
 
     def measure(self, run: Run) -> Taken:
-        """Seconds from the start of the processes to the end of the work, and what each process used."""
+        """Seconds from the start of the processes to the end of the work, and what each process used. They are ended by `World.clear`."""
+        if run.workload.way == "start":
+            return self._start_up(run)
         return self._live(run) if run.workload.is_live else self._carry(run)
 
     def _live(self, run: Run) -> Taken:
         self._configure(run, "latest")
         parts = self._start_all(run)
-        try:
-            return live.measure(run, lambda: {part.name.split("-")[0]: part.pid for part in parts})
-        finally:
-            run.world.pipeline.stop()
+        return live.measure(run, lambda: {_role(part): part.pid for part in parts}, lambda: _require_running(parts))
+
+    def _start_up(self, run: Run) -> Taken:
+        """One after the other: each has the machine for itself, and a worker is ready once it has a topic."""
+        self._configure(run, "latest")
+        starts = {}
+        for role in self._roles():
+            began = time.monotonic()
+            part = self._start(run, role)
+            until(f"{role} is ready", lambda: _is_ready(part), part.require_running)
+            starts[role] = time.monotonic() - began
+            if role == "producer":
+                run.write_one()
+                until("a topic", lambda: (part.metric(PUBLISHED) or 0) > 0, part.require_running)
+        return Taken(sum(starts.values()), {}, starts=starts)
+
+    def _roles(self) -> "list[str]":
+        return ["producer", "worker"] if self.with_worker else ["producer"]
 
     def _start_all(self, run: Run) -> "list[Part]":
-        return [self._start(run, role) for role in (["producer", "worker"] if self.with_worker else ["producer"])]
+        return [self._start(run, role) for role in self._roles()]
 
     def _carry(self, run: Run) -> Taken:
         world, workload = run.world, run.workload
@@ -65,7 +82,7 @@ class Oplogue:
             self._configure(run, "latest")
             producer = self._start(run, "producer")
             until("a position", lambda: "first start of this slice" in producer.log.read_text(), producer.require_running)
-            until("ready", lambda: (producer.metric("oplogue_ready") or 0) > 0, producer.require_running)
+            until("ready", lambda: _is_ready(producer), producer.require_running)
             world.pipeline.stop()
         else:
             self._configure(run, "snapshot")
@@ -74,17 +91,14 @@ class Oplogue:
         meter, began = Meter(world.pids()), time.monotonic()
         parts = self._start_all(run)
         for part in parts:
-            meter.add(part.name.split("-")[0], part.pid)
-        until(f"{run.name} carried", self._is_done(run, parts), lambda: [part.require_running() for part in parts] and None)
-        taken = Taken(time.monotonic() - began, meter.read())
-        world.pipeline.stop()
-        return taken
+            meter.add(_role(part), part.pid)
+        until(f"{run.name} carried", self._is_done(run, parts), lambda: _require_running(parts))
+        return Taken(time.monotonic() - began, meter.read())
 
     def _is_done(self, run: Run, parts: "list[Part]") -> Callable[[], bool]:
         if self.with_worker:
             return run.is_applied
-        producer, metric = parts[0], "oplogue_producer_records_published_total"
-        return lambda: (producer.metric(metric) or 0) >= run.workload.events
+        return lambda: (parts[0].metric(PUBLISHED) or 0) >= run.workload.events
 
     @staticmethod
     def _configure(run: Run, start: str) -> None:
@@ -100,6 +114,19 @@ class Oplogue:
         return run.world.pipeline.start(name, argv, configuration.secrets(run.world.stack, role))
 
 
+def _role(part: Part) -> str:
+    return part.name.split("-")[0]
+
+
+def _is_ready(part: Part) -> bool:
+    return (part.metric("oplogue_ready") or 0) > 0
+
+
+def _require_running(parts: "list[Part]") -> None:
+    for part in parts:
+        part.require_running()
+
+
 class Floor:
     """The same reads and writes with nothing between."""
 
@@ -107,33 +134,37 @@ class Floor:
         self.with_kafka = with_kafka
 
     def topic(self, run: Run) -> Optional[str]:
-        """Where its documents are."""
+        """Where its changes are."""
         return run.name if self.with_kafka else None
 
     def measure(self, run: Run) -> Taken:
         """As `Oplogue.measure`."""
+        return self._live(run) if run.workload.is_live else self._carry(run)
+
+    def _live(self, run: Run) -> Taken:
+        tool = self._start(run, "--from", "live")
+        return live.measure(run, lambda: {"floor": tool.pid}, tool.require_running)
+
+    def _carry(self, run: Run) -> Taken:
         world, workload = run.world, run.workload
-        reply = world.clients["source"].admin.command("ping")
-        since = reply["operationTime"]
+        run.load_before()
+        since = world.clients["source"].admin.command("ping")["operationTime"]
         run.load()
-        words = ["floor", "--source", world.uris["source"], "--target", world.uris["target"], "--db", run.name, "--to", run.name]
-        words += ["--count", str(workload.events)]
-        words += ["--from", "snapshot"] if workload.way == "snapshot" else ["--from", "stream", "--since", f"{since.time}.{since.inc}"]
-        if self.with_kafka:
-            words += ["--brokers", world.brokers, "--topic", run.name]
+        # What happened at that time is not carried any more.
+        behind = f"{since.time}.{since.inc + 1}"
+        words = ["--from", "snapshot"] if workload.way == "snapshot" else ["--from", "stream", "--since", behind]
         world.rest()
         meter, began = Meter(world.pids()), time.monotonic()
-        started = world.start_tool(*words)
-        meter.add("floor", started.pid)
+        tool = self._start(run, *words, "--count", str(workload.events))
+        meter.add("floor", tool.pid)
+        until(f"{run.name} carried", run.is_applied, tool.require_running)
+        return Taken(time.monotonic() - began, meter.read())
 
-        def alive() -> None:
-            if started.poll() not in (None, 0):
-                raise RuntimeError(f"the floor ended with {started.returncode}")
-
-        until(f"{run.name} carried", lambda: run.there() >= run.expected(), alive)
-        taken = Taken(time.monotonic() - began, meter.read())
-        started.wait()
-        return taken
+    def _start(self, run: Run, *words: str) -> Tool:
+        world = run.world
+        through = ["--brokers", world.brokers, "--topic", run.name] if self.with_kafka else []
+        sides = ["--source", world.uris["source"], "--target", world.uris["target"], "--db", run.name]
+        return world.start_tool(run.name, "floor", *sides, *words, *through)
 
 
 BY_NAME = {
@@ -146,7 +177,8 @@ BY_NAME = {
 
 
 def carries(system: str, workload: Workload) -> bool:
-    """Whether a system can carry a workload: the floor copies inserts, and what ends in Kafka shows nothing at the target."""
+    """Whether a workload says something of a system: what ends in Kafka shows nothing at the target, the floor has nothing to start."""
+    is_floor = system.startswith("floor")
     if workload.is_live:
-        return system == "oplogue" or "pair" in system
-    return not system.startswith("floor") or workload.kind == "inserts"
+        return system == "oplogue" or "pair" in system or is_floor
+    return workload.is_carried or not is_floor

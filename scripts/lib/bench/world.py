@@ -16,10 +16,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 
 from demo.binaries import NEEDED
-from demo.pipeline import Pipeline
+from demo.pipeline import Pipeline, left_over
 from stack import arguments, lifecycle, paths, prerequisites
 from stack import connect as stack_connect
 from stack.failure import Failure, say
+from stack.process import Condition
 from stack.state import Service, Stack
 
 from bench import usage
@@ -28,6 +29,7 @@ from bench.options import Options
 
 STACK = "bench"
 FOLDER = paths.CHECKOUT / ".cache" / "bench"
+PROCESSES = "processes.json"
 PROGRAMS = ("producer", "worker", "bench")
 # Longer than the slowest case takes.
 CASE_SECONDS = 900.0
@@ -35,6 +37,8 @@ CASE_SECONDS = 900.0
 REST = 0.1
 REST_SECONDS = 60.0
 KAFKA_SECONDS = 10.0
+# How long a tool may take to end when asked to.
+TOOL_SECONDS = 10.0
 PARTITIONS = 8
 # How often it is asked whether a case has ended: asking costs the services something.
 LOOK_SECONDS = 0.05
@@ -52,13 +56,19 @@ class World:
         self.brokers = stack.kafka.brokers
         self.uris = {side: stack.deployments[side].uri for side in ("source", "target")}
         self.clients: Dict[str, MongoClient[Any]] = {side: MongoClient(uri) for side, uri in self.uris.items()}
-        self.pipeline = Pipeline(FOLDER / "processes.json")
+        self.pipeline = Pipeline(FOLDER / PROCESSES)
         # Silent: at the end the brokers go first.
         brokers = {"bootstrap.servers": self.brokers, "log_level": 0}
         self._admin = AdminClient(brokers)
         self._reader = Consumer({**brokers, "group.id": "bench", "allow.auto.create.topics": False})
         self._connect: Optional[Connect] = None
+        self._tools: List[Tool] = []
         self._known: Dict[str, List[TopicPartition]] = {}
+
+    @property
+    def mongodb(self) -> str:
+        """The version that serves."""
+        return self.stack.deployments["source"].version
 
     def pids(self) -> Dict[str, int]:
         """The services' processes, by what they are."""
@@ -74,9 +84,11 @@ class World:
         """Runs a command of the program `bench`; gives what it prints."""
         return json.loads(subprocess.run(self._tool(words), check=True, capture_output=True, text=True).stdout)
 
-    def start_tool(self, *words: str) -> "subprocess.Popen[str]":
-        """Starts one."""
-        return subprocess.Popen(self._tool(words), stdout=subprocess.PIPE, text=True)
+    def start_tool(self, name: str, *words: str) -> "Tool":
+        """Starts one that goes on."""
+        tool = Tool(self._tool(words), FOLDER / f"{name}.log")
+        self._tools.append(tool)
+        return tool
 
     def _tool(self, words: "tuple[str, ...]") -> List[str]:
         return [str(self.programs["bench"]), *words]
@@ -93,9 +105,11 @@ class World:
     def connect(self) -> Connect:
         """Kafka Connect, started at the first time."""
         if self._connect is None:
+            began = time.monotonic()
             stack, _ = _up("--only", "connect", "--connect-heap-mb", str(CONNECT_HEAP_MB))
             assert stack.connect is not None and stack.connect.process is not None
-            self._connect = Connect(stack_connect.url(stack.connect), stack.connect.process.pid)
+            took = time.monotonic() - began
+            self._connect = Connect(stack_connect.url(stack.connect), stack.connect.process.pid, took)
         return self._connect
 
     def records(self, topic: str) -> int:
@@ -126,13 +140,55 @@ class World:
         data = Path(self.stack.kafka.service.folder) / "data"
         return sum(file.stat().st_size for file in data.glob(f"{topic}-[0-9]*/*.log"))
 
-    def forget(self, name: str) -> None:
-        """Drops what a run has left."""
+    def clear(self, name: str) -> None:
+        """Ends what a run has started and drops what it has left. A service that is gone is started again."""
+        self.end()
+        if any(one.condition is Condition.GONE for one in lifecycle.existing(STACK).services):
+            self._mend()
         for client in self.clients.values():
             client.drop_database(name)
         left = [topic for topic in self._reader.list_topics(timeout=KAFKA_SECONDS).topics if name in topic]
         for removed in (self._admin.delete_topics(left) if left else {}).values():
             removed.result()
+
+    def end(self) -> None:
+        """Ends every process that is not a service."""
+        for tool in self._tools:
+            tool.end()
+        self._tools.clear()
+        self.pipeline.stop()
+
+    def _mend(self) -> None:
+        say("a service has ended by itself; it is started again")
+        self.stack, _ = _up()
+        # Another process, if it was Connect.
+        self._connect = None
+
+
+class Tool:
+    """A command of the program `bench` that goes on until its standard input ends: with us, at the latest."""
+
+    def __init__(self, words: List[str], log: Path) -> None:
+        self._log = log
+        with open(log, "ab") as output:
+            self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        self.pid = self._process.pid
+
+    def require_running(self) -> None:
+        """Fails when it has ended by itself."""
+        if self._process.poll() is not None:
+            said = self._log.read_text(errors="replace").strip()
+            raise Failure(f"the floor has ended with {self._process.returncode}: {said}")
+
+    def end(self) -> None:
+        """Asks it to end, and sees to it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(TOOL_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> None:
@@ -148,17 +204,25 @@ def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> No
 @contextmanager
 def open_up(options: Options) -> Iterator[World]:
     """A world to measure in."""
+    programs = _programs(options)
+    _clear_away()
+    stack, _ = _up("--broker-property", "broker.session.timeout.ms=60000")
+    try:
+        world = World(stack, programs)
+        try:
+            yield world
+        finally:
+            world.end()
+    finally:
+        lifecycle.down(STACK, keep_data=False)
+
+
+def _clear_away() -> None:
+    """What a run that was killed has left."""
+    left_over(FOLDER / PROCESSES).stop()
+    lifecycle.down(STACK, keep_data=False)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    programs = _programs(options)
-    lifecycle.down(STACK, keep_data=False)
-    stack, _ = _up("--broker-property", "broker.session.timeout.ms=60000")
-    world = World(stack, programs)
-    try:
-        yield world
-    finally:
-        world.pipeline.stop()
-        lifecycle.down(STACK, keep_data=False)
 
 
 def _up(*words: str) -> "tuple[Stack, list[Service]]":
