@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use bson::{
-    Document, RawArrayBuf, RawDocumentBuf, doc,
+    Document, RawArrayBuf, RawDocumentBuf,
     raw::{CStr, cstr},
     rawdoc,
 };
@@ -55,10 +55,4 @@ pub(crate) async fn send(database: &Database, command: RawDocumentBuf) -> Result
     let reply: Document = database.run_raw_command(command).await?;
     ensure!(!reply.contains_key("writeErrors"), "a write was refused: {reply}");
     Ok(())
-}
-
-/// Documents that a collection is said to hold.
-pub(crate) async fn count(database: &Database, coll: &str) -> Result<i64> {
-    let reply = database.run_command(doc! {"count": coll}).await?;
-    Ok(reply.get_i32("n").map(i64::from).or_else(|_| reply.get_i64("n"))?)
 }

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Optional
 
 QUICK_DIVISOR = 20
 QUICK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How many there are of what can be many."""
+
+    workers: int = 1
+    # Each with a producer and a collection of its own.
+    sources: int = 1
+    partitions: int = 8
+    # Of each source.
+    collections: int = 1
+
+    @property
+    def is_one_collection(self) -> bool:
+        """Whether all that is carried is in one."""
+        return self.sources == 1 and self.collections == 1
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,11 @@ class Workload:
     # Writes per second, and for how long.
     rate: int = 0
     seconds: int = 0
+    setting: Setting = Setting()
+    # Of a document whose shape does not say.
+    bytes: int = 0
+    # Of one of a series: what is varied.
+    at: Optional[int] = None
 
     @property
     def is_live(self) -> bool:

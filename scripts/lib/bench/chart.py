@@ -18,7 +18,7 @@ TITLE = 40
 BARS = WIDTH - LABELS - VALUES - 2 * MARGIN
 # A legend's swatch with the space behind it, and about what a letter takes.
 SWATCH = 28
-LETTER = 6.6
+LETTER = 7.2
 
 # By what a segment stands for: on light, on dark.
 COLOURS = {
@@ -106,12 +106,12 @@ def svg(chart: Chart) -> str:
 
 def _group(chart: Chart, group: Group, top: int, most: float) -> List[str]:
     drawn = [_text(MARGIN, top + 20, group.title, "head")]
-    for number, bar in enumerate(group.bars):
-        drawn += _bar(bar, top + HEAD + number * ROW, BARS / most, chart.digits)
     if group.line is not None:
         x = MARGIN + LABELS + group.line * BARS / most
         said = _text(x, top + 20, f"{chart.line} {group.line:,.{chart.digits}f}", "line-text")
         drawn += [f'<path class="line" d="M{x:.1f} {top + HEAD - 6}V{top + group.height - 4}"/>', said]
+    for number, bar in enumerate(group.bars):
+        drawn += _bar(bar, top + HEAD + number * ROW, BARS / most, chart.digits)
     return drawn
 
 
@@ -143,7 +143,7 @@ def _class(kind: str) -> str:
 
 def _style() -> str:
     fixed = (
-        "text{font:12px system-ui,sans-serif}.title{font-size:16px;font-weight:600}.head{font-weight:600}.label{text-anchor:end}"
+        "text{font:12px system-ui,sans-serif;paint-order:stroke;stroke-width:3px}.title{font-size:16px;font-weight:600}.head{font-weight:600}.label{text-anchor:end}"
         ".ours-text{font-weight:700}.line-text{text-anchor:middle;font-size:11px}.line{stroke-width:2;stroke-dasharray:5 3;fill:none}"
         ".faint{font-size:11px}"
     )
@@ -152,7 +152,7 @@ def _style() -> str:
 
 def _colours(on: int) -> str:
     ink: Dict[str, str] = {name: colours[on] for name, *colours in INK}
-    rules = [f".paper{{fill:{PAPER[on]}}}text{{fill:{ink['text']}}}.faint{{fill:{ink['faint']}}}"]
+    rules = [f".paper{{fill:{PAPER[on]}}}text{{fill:{ink['text']};stroke:{PAPER[on]}}}.faint{{fill:{ink['faint']}}}"]
     rules += [f".{_class(kind)}{{fill:{colours[on]}}}" for kind, colours in COLOURS.items()]
     line, ours = COLOURS["line"][on], COLOURS["ours"][on]
     return "".join(rules) + f".line{{stroke:{line}}}.line-text{{fill:{line}}}.ours-text{{fill:{ours}}}"

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from bench.cases import WORKLOADS, Workload
 from bench.chart import Bar, Chart, Group, svg
+from bench.series import SERIES, Series
 from bench.table import SERVICES
 
 OURS = ("oplogue", "oplogue-source")
@@ -24,6 +25,22 @@ def drawn(document: Document) -> Dict[str, str]:
     """SVG by file name; only of what was measured."""
     charts = {"rates.svg": _rates(document), "cpu.svg": _cpu(document), "memory.svg": _memory(document), "latency.svg": _latency(document)}
     return {name: svg(chart) for name, chart in charts.items() if chart.groups}
+
+
+def of_series(document: Document) -> Dict[str, str]:
+    """The same of the series: what an event costs at each point."""
+    groups = tuple(group for group in (_points(document, series) for series in SERIES) if group.bars)
+    if not groups:
+        return {}
+    title = "CPU microseconds per event, by process: level is better; a scale for each series"
+    note = _note(document, tuple(one.name for one in SERIES))
+    return {"scaling.svg": svg(Chart(title, groups, digits=1, is_one_scale=False, note=note))}
+
+
+def _points(document: Document, series: Series) -> Group:
+    cases = [case for case in document["cases"] if case["workload"] == series.name]
+    bars = (Bar(f"{case['at']:,} {series.unit}", _by_process(case["cpu_s_per_million"]), True) for case in cases)
+    return Group(series.about, tuple(bars))
 
 
 def _rates(document: Document) -> Chart:

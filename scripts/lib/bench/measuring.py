@@ -7,12 +7,12 @@ from typing import Dict, List
 
 from stack.failure import say
 
-from bench import machine, results, store, systems, table, world
-from bench.cases import Workload
+from bench import machine, report, results, store, subjects, systems, world
 from bench.options import Options
 from bench.results import Measured
 from bench.run import Run
 from bench.store import Document, Part
+from bench.subjects import Entry, Subject
 from bench.world import World
 
 # Of what a system fails with, so many characters are kept.
@@ -21,23 +21,22 @@ REASON = 300
 
 def all_of(options: Options) -> bool:
     """Measures; keeps each workload's results as soon as they are there. Whether all was measured."""
-    load, document, left = machine.load(), store.empty(), options.workloads()
+    load, document, left = machine.load(), store.empty(), subjects.chosen(options)
     began, commit = time.monotonic(), machine.commit()
     try:
         with world.open_up(options) as opened:
             on = machine.machine(opened.mongodb)
             about = {"commit": commit, "quick": options.quick, "machine": on}
             while left and not _is_over(options, began):
-                one = left[0]
                 loads = {"before the run": load, "before the workload": machine.load()}
-                cases, failed = _in_turns(opened, one, options)
+                cases, failed = _in_turns(opened, left[0], options.turns())
                 loads["after it"] = machine.load()
-                part = Part(one.name, machine.now(), runs=options.turns(), load=loads, failed=failed, cases=cases, **about)
-                document = _keep(options, document, part)
-                left.pop(0)
+                part = Part(left[0].name, machine.now(), runs=options.turns(), load=loads, failed=failed, cases=cases, **about)
+                document = store.merged(document, part)
+                _keep(options, left.pop(0), document, part)
     finally:
         if document["measured"]:
-            say(table.markdown(document))
+            say(report.text(document))
         if left:
             say("not measured: " + ", ".join(one.name for one in left))
     return not left and not any(part["failed"] for part in document["measured"].values())
@@ -47,42 +46,39 @@ def _is_over(options: Options, began: float) -> bool:
     return options.minutes is not None and time.monotonic() - began > options.minutes * 60
 
 
-def _keep(options: Options, document: Document, part: Part) -> Document:
-    document = store.merged(document, part)
+def _keep(options: Options, subject: Subject, document: Document, part: Part) -> None:
     if options.json:
         store.write_json(document, options.json)
-    if options.is_kept():
-        store.write(store.merged(store.read(), part))
-    return document
+    if subject.is_kept:
+        store.of(subject.name).add(part)
 
 
-def _in_turns(opened: World, workload: Workload, options: Options) -> "tuple[List[results.Case], Dict[str, str]]":
-    """A system that has failed sits out the rest, for the others' sake."""
-    able = [name for name in options.systems() if systems.carries(name, workload)]
-    measured: Dict[str, List[Measured]] = {name: [] for name in able}
+def _in_turns(opened: World, subject: Subject, turns: int) -> "tuple[List[results.Case], Dict[str, str]]":
+    """One that has failed sits out the rest, for the others' sake."""
+    measured: Dict[Entry, List[Measured]] = {one: [] for one in subject.entries}
     failed: Dict[str, str] = {}
-    for turn in range(options.turns()):
-        for name in able if turn % 2 == 0 else reversed(able):
-            if name not in failed:
-                run = Run(opened, workload, f"b_{workload.name}_{name}_{turn}".replace("-", "_"))
-                _attempt(run, name, measured[name], failed)
-    return [results.case(workload, name, taken) for name, taken in measured.items() if taken], failed
+    for turn in range(turns):
+        for one in measured if turn % 2 == 0 else reversed(measured):
+            if one.label not in failed:
+                name = "_".join(str(word) for word in ("b", subject.name, one.system, one.workload.at, turn) if word is not None)
+                _attempt(Run(opened, one.workload, name.replace("-", "_")), one, measured[one], failed)
+    return [results.case(one.workload, one.system, taken) for one, taken in measured.items() if taken], failed
 
 
-def _attempt(run: Run, name: str, measured: List[Measured], failed: Dict[str, str]) -> None:
+def _attempt(run: Run, entry: Entry, measured: List[Measured], failed: Dict[str, str]) -> None:
     try:
-        measured.append(_measure(run, name))
+        measured.append(_measure(run, entry))
     # Whatever it is: what one system fails with is a result, and must not cost the others theirs.
     except Exception as error:
-        failed[name] = (str(error).strip() or type(error).__name__)[:REASON]
-        say(f"{run.workload.name}: {name} has failed: {str(error).strip() or repr(error)}")
+        failed[entry.label] = (str(error).strip() or type(error).__name__)[:REASON]
+        say(f"{run.workload.name}: {entry.label} has failed: {str(error).strip() or repr(error)}")
     run.world.clear(run.name)
 
 
-def _measure(run: Run, name: str) -> Measured:
-    system = systems.BY_NAME[name]
+def _measure(run: Run, entry: Entry) -> Measured:
+    system = systems.BY_NAME[entry.system]
     taken = system.measure(run)
     topic = system.topic(run)
     measured = Measured(taken, run.bytes, run.world.kafka_bytes(topic) if topic else None)
-    say(f"{run.workload.name}: {name}: {results.short(run.workload, taken)}")
+    say(f"{run.workload.name}: {entry.label}: {results.short(run.workload, taken)}")
     return measured

@@ -48,7 +48,7 @@ class Peer:
 
     def _live(self, run: Run, connect: Connect) -> Taken:
         self._start(run, connect, self._now)
-        return live.measure(run, lambda: {"connect": connect.pid}, self._alive(run, connect))
+        return live.measure(run, lambda: [("connect", connect.pid)], self._alive(run, connect))
 
     def _start_up(self, run: Run, connect: Connect) -> Taken:
         """Connectors say that they run before they have read anything, so this flatters them."""
@@ -72,7 +72,7 @@ class Peer:
             self._take_a_position(run, connect)
         run.load()
         run.world.rest()
-        meter, began = Meter({**run.world.pids(), "connect": connect.pid}), time.monotonic()
+        meter, began = Meter([*run.world.pids(), ("connect", connect.pid)]), time.monotonic()
         if is_drain:
             for file in self._files():
                 connect.resume(run.name, file)

@@ -40,6 +40,8 @@ class Case:
     # Seconds from the start of a process to when it was ready.
     start_s: Dict[str, float] = field(default_factory=dict)
     runs: List[float] = field(default_factory=list)
+    # Of one of a series: what is varied.
+    at: Optional[int] = None
 
 
 def case(workload: Workload, system: str, runs: List[Measured]) -> Case:
@@ -61,6 +63,7 @@ def case(workload: Workload, system: str, runs: List[Measured]) -> Case:
         kafka_bytes_per_event=median(kafka) / workload.events if kafka and is_carried else None,
         start_s={name: median(one.starts[name] for one in taken) for name in taken[0].starts},
         runs=[_figure(workload, one) for one in taken],
+        at=workload.at,
     )
 
 

@@ -9,25 +9,27 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from stack import paths
 
-from bench import charts, table
+from bench import charts, report
 from bench.cases import SYSTEMS, WORKLOADS
 from bench.ratios import ratios
 from bench.results import Case
+from bench.series import SERIES
 
 FOLDER = paths.CHECKOUT / "bench" / "results"
-FILE = "results.json"
+ORDER = [one.name for one in (*WORKLOADS, *SERIES)]
 
 Document = Dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one run has measured of one workload."""
+    """What one run has measured of one workload or series."""
 
+    # Or series.
     workload: str
     date: str
     commit: str
@@ -37,7 +39,7 @@ class Part:
     machine: Dict[str, str]
     # The load average of the last minute, by when.
     load: Dict[str, float]
-    # Why, by system.
+    # Why, by system or point.
     failed: Dict[str, str]
     cases: List[Case]
 
@@ -52,34 +54,49 @@ def merged(known: Document, part: Part) -> Document:
     about = {name: value for name, value in asdict(part).items() if name not in ("workload", "cases")}
     others = [case for case in known["cases"] if case["workload"] != part.workload]
     cases = sorted([*others, *map(asdict, part.cases)], key=_place)
-    order = {workload.name: number for number, workload in enumerate(WORKLOADS)}
     measured = {**known["measured"], part.workload: about}
-    in_order = {name: measured[name] for name in sorted(measured, key=lambda name: order.get(name, len(order)))}
+    in_order = {name: measured[name] for name in sorted(measured, key=lambda name: _index(ORDER, name))}
     return {"measured": in_order, "cases": cases, "ratios": ratios(cases)}
 
 
-def _place(case: Dict[str, Any]) -> "tuple[int, int]":
-    workloads, systems = [workload.name for workload in WORKLOADS], list(SYSTEMS)
-    return _index(workloads, case["workload"]), _index(systems, case["system"])
+def _place(case: Dict[str, Any]) -> "tuple[int, int, int]":
+    return _index(ORDER, case["workload"]), _index(list(SYSTEMS), case["system"]), case["at"] or 0
 
 
 def _index(names: List[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def read(folder: Path = FOLDER) -> Document:
-    """What has been kept."""
-    file = folder / FILE
-    return json.loads(file.read_text()) if file.exists() else empty()
+@dataclass(frozen=True)
+class Store:
+    """A file of results, beside which is what people read."""
+
+    name: str
+    # By the name of a file.
+    for_people: Callable[[Document], Dict[str, str]]
+    folder: Path = FOLDER
+
+    def read(self) -> Document:
+        """What has been kept."""
+        file = self.folder / f"{self.name}.json"
+        return json.loads(file.read_text()) if file.exists() else empty()
+
+    def add(self, part: Part) -> None:
+        """Keeps a part."""
+        document = merged(self.read(), part)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(document, self.folder / f"{self.name}.json")
+        for name, text in self.for_people(document).items():
+            (self.folder / name).write_text(text)
 
 
-def write(document: Document, folder: Path = FOLDER) -> None:
-    """Keeps it, for programs and for people."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(document, folder / FILE)
-    (folder / "results.md").write_text(table.markdown(document))
-    for name, drawing in charts.drawn(document).items():
-        (folder / name).write_text(drawing)
+RESULTS = Store("results", lambda document: {"results.md": report.results(document), **charts.drawn(document)})
+SCALING = Store("scaling", lambda document: {"scaling.md": report.scaling(document), **charts.of_series(document)})
+
+
+def of(subject: str) -> Store:
+    """Where results of it are kept."""
+    return SCALING if subject in [one.name for one in SERIES] else RESULTS
 
 
 def write_json(document: Document, file: Path) -> None:

@@ -21,7 +21,7 @@ from stack import arguments, lifecycle, paths, prerequisites
 from stack import connect as stack_connect
 from stack.failure import Failure, say
 from stack.process import Condition
-from stack.state import Service, Stack
+from stack.state import Stack
 
 from bench import usage
 from bench.connect import Connect
@@ -40,6 +40,8 @@ KAFKA_SECONDS = 10.0
 # How long a tool may take to end when asked to.
 TOOL_SECONDS = 10.0
 PARTITIONS = 8
+# More than one, in the workload with most.
+MORE_SOURCES = 3
 # How often it is asked whether a case has ended: asking costs the services something.
 LOOK_SECONDS = 0.05
 # What connect-distributed.sh of the Kafka distribution gives to Connect when nobody says otherwise.
@@ -63,6 +65,8 @@ class World:
         self._reader = Consumer({**brokers, "group.id": "bench", "allow.auto.create.topics": False})
         self._connect: Optional[Connect] = None
         self._tools: List[Tool] = []
+        # Stacks of one more source each.
+        self._more: List[Stack] = []
         self._known: Dict[str, List[TopicPartition]] = {}
 
     @property
@@ -70,15 +74,17 @@ class World:
         """The version that serves."""
         return self.stack.deployments["source"].version
 
-    def pids(self) -> Dict[str, int]:
+    def pids(self) -> "list[tuple[str, int]]":
         """The services' processes, by what they are."""
         names = {"source": "source mongod", "target": "target mongod", "kafka": "broker"}
-        found = {}
-        for one in self.stack.services:
-            for prefix, name in names.items():
-                if one.name.startswith(prefix) and one.process:
-                    found[name] = one.process.pid
-        return found
+        services = [one for stack in (self.stack, *self._more) for one in stack.services if one.process]
+        return [(name, one.process.pid) for one in services for prefix, name in names.items() if one.name.startswith(prefix)]
+
+    def sources(self, count: int) -> List[str]:
+        """Connection strings of so many sources; all but the first are started when they are needed."""
+        while len(self._more) + 1 < count:
+            self._more.append(_up(_another(len(self._more)), "--only", "source"))
+        return [self.uris["source"], *(stack.deployments["source"].uri for stack in self._more)][:count]
 
     def tool(self, *words: str) -> Dict[str, Any]:
         """Runs a command of the program `bench`; gives what it prints."""
@@ -106,7 +112,7 @@ class World:
         """Kafka Connect, started at the first time."""
         if self._connect is None:
             began = time.monotonic()
-            stack, _ = _up("--only", "connect", "--connect-heap-mb", str(CONNECT_HEAP_MB))
+            stack = _up(STACK, "--only", "connect", "--connect-heap-mb", str(CONNECT_HEAP_MB))
             assert stack.connect is not None and stack.connect.process is not None
             took = time.monotonic() - began
             self._connect = Connect(stack_connect.url(stack.connect), stack.connect.process.pid, took)
@@ -138,14 +144,14 @@ class World:
         """What the broker has written for a topic."""
         assert self.stack.kafka is not None and self.stack.kafka.service is not None
         data = Path(self.stack.kafka.service.folder) / "data"
-        return sum(file.stat().st_size for file in data.glob(f"{topic}-[0-9]*/*.log"))
+        return sum(file.stat().st_size for file in data.glob(f"{topic}*-[0-9]*/*.log"))
 
     def clear(self, name: str) -> None:
         """Ends what a run has started and drops what it has left. A service that is gone is started again."""
         self.end()
         if any(one.condition is Condition.GONE for one in lifecycle.existing(STACK).services):
             self._mend()
-        for client in self.clients.values():
+        for client in [*self.clients.values(), *(MongoClient(uri) for uri in self.sources(len(self._more) + 1)[1:])]:
             client.drop_database(name)
         left = [topic for topic in self._reader.list_topics(timeout=KAFKA_SECONDS).topics if name in topic]
         for removed in (self._admin.delete_topics(left) if left else {}).values():
@@ -160,7 +166,7 @@ class World:
 
     def _mend(self) -> None:
         say("a service has ended by itself; it is started again")
-        self.stack, _ = _up()
+        self.stack = _up(STACK)
         # Another process, if it was Connect.
         self._connect = None
 
@@ -206,7 +212,7 @@ def open_up(options: Options) -> Iterator[World]:
     """A world to measure in."""
     programs = _programs(options)
     _clear_away()
-    stack, _ = _up("--broker-property", "broker.session.timeout.ms=60000")
+    stack = _up(STACK, "--broker-property", "broker.session.timeout.ms=60000")
     try:
         world = World(stack, programs)
         try:
@@ -214,19 +220,28 @@ def open_up(options: Options) -> Iterator[World]:
         finally:
             world.end()
     finally:
-        lifecycle.down(STACK, keep_data=False)
+        _down()
 
 
 def _clear_away() -> None:
     """What a run that was killed has left."""
     left_over(FOLDER / PROCESSES).stop()
-    lifecycle.down(STACK, keep_data=False)
+    _down()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
 
 
-def _up(*words: str) -> "tuple[Stack, list[Service]]":
-    return lifecycle.up(STACK, arguments.request(arguments.parser().parse_args(["up", "--name", STACK, *words])))
+def _down() -> None:
+    for name in (*map(_another, range(MORE_SOURCES)), STACK):
+        lifecycle.down(name, keep_data=False)
+
+
+def _up(name: str, *words: str) -> Stack:
+    return lifecycle.up(name, arguments.request(arguments.parser().parse_args(["up", "--name", name, *words])))[0]
+
+
+def _another(number: int) -> str:
+    return f"{STACK}-source-{number + 2}"
 
 
 def _programs(options: Options) -> Dict[str, Path]:

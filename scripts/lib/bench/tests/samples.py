@@ -26,6 +26,10 @@ def latency(system, p99, of="latency-2000"):
     return results.case(workload(of), system, [Measured(taken, 0, None)])
 
 
+def point(of, at, rate, cost=3.0):
+    return Case(of, "oplogue", rate, rate / 1000, {"producer": cost, "worker": 2.0}, {}, {"producer": 60.0}, runs=[rate], at=at)
+
+
 def part(of, cases, commit="abc", failed=None):
     load = {"before the run": 0.5}
     return Part(of, "2026-01-02 03:04 UTC", commit, False, 3, MACHINE, load, failed or {}, cases)

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 from bench import charts, store
 from bench.chart import BARS, Bar, Chart, Group, svg
-from bench.tests.samples import case, latency, part
+from bench.tests.samples import case, latency, part, point
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -66,3 +66,11 @@ class Charts(unittest.TestCase):
         self.assertEqual(widths(rates, "ours"), [BARS / 2])
         self.assertEqual(texts(parsed(found["cpu.svg"]), "label"), ["oplogue", "floor", "floor-kafka"])
         self.assertNotIn("broker", texts(parsed(found["memory.svg"])))
+
+    def test_series_are_drawn_at_their_points(self):
+        self.assertEqual(charts.of_series(store.empty()), {})
+        points = [point("scale-workers", at, 1000.0, cost) for at, cost in ((1, 2.0), (4, 6.0))]
+        found = charts.of_series(store.merged(store.empty(), part("scale-workers", points)))
+        root = parsed(found["scaling.svg"])
+        self.assertEqual(texts(root, "label"), ["1 workers", "4 workers"])
+        self.assertEqual(widths(root, "producer")[:2], [BARS / 4, BARS * 3 / 4])

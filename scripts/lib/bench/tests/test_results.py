@@ -65,10 +65,17 @@ class Peers(unittest.TestCase):
 
 class Usage(unittest.TestCase):
     def test_a_process_that_works_has_used_time_and_memory(self):
-        meter = usage.Meter({"this": os.getpid()})
+        meter = usage.Meter([("this", os.getpid())])
         while meter.read()["this"].cpu_seconds < 0.02:
             pass
         self.assertGreater(meter.read()["this"].peak_mb, 5)
+
+    def test_processes_of_one_name_are_added_up(self):
+        one, two = (usage.Meter([("this", os.getpid())] * count) for count in (1, 2))
+        while one.read()["this"].cpu_seconds < 0.02:
+            pass
+        self.assertGreaterEqual(two.read()["this"].cpu_seconds, 2 * one.read()["this"].cpu_seconds - 0.02)
+        self.assertLess(two.read()["this"].peak_mb, 1.5 * one.read()["this"].peak_mb)
 
     def test_a_process_that_is_gone_has_used_nothing(self):
         self.assertEqual((usage.cpu_seconds(2**22 + 1), usage.peak_mb(2**22 + 1)), (0.0, 0.0))

@@ -3,10 +3,14 @@
 import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
-from bench import options, store, table
-from bench.tests.samples import case, latency, part
+from bench import options, report, store, subjects
+from bench.cases import SYSTEMS, WORKLOADS
+from bench.series import SERIES
+from bench.tests.samples import case, latency, part, point
+from bench.world import MORE_SOURCES
 
 
 class Store(unittest.TestCase):
@@ -28,35 +32,54 @@ class Store(unittest.TestCase):
 
     def test_what_is_kept_reads_back_the_same(self):
         with tempfile.TemporaryDirectory() as folder:
-            self.assertEqual(store.read(Path(folder)), store.empty())
-            store.write(self.known, Path(folder))
-            self.assertEqual(store.read(Path(folder)), json.loads(json.dumps(self.known)))
-            self.assertIn("drain_vs_floor", (Path(folder) / "results.md").read_text())
-            self.assertFalse(list(Path(folder).glob(".*")))
+            kept = replace(store.of("drain-users"), folder=Path(folder) / "results")
+            self.assertEqual(kept.read(), store.empty())
+            kept.add(part("drain-users", [case("drain-users", system, 30_000.0) for system in ("oplogue", "floor-kafka")]))
+            self.assertEqual(kept.read(), json.loads(json.dumps(self.known)))
+            self.assertIn("drain_vs_floor", (kept.folder / "results.md").read_text())
+            self.assertIn("rates.svg", [file.name for file in kept.folder.iterdir()])
+            self.assertFalse(list(kept.folder.glob(".*")))
+
+    def test_series_are_kept_beside_and_in_the_order_of_their_points(self):
+        with tempfile.TemporaryDirectory() as folder:
+            kept = replace(store.of("scale-workers"), folder=Path(folder))
+            kept.add(part("scale-workers", [point("scale-workers", at, 1000.0 * at) for at in (4, 1, 2)]))
+            self.assertEqual([one["at"] for one in kept.read()["cases"]], [1, 2, 4])
+            self.assertEqual({file.name for file in kept.folder.iterdir()}, {"scaling.json", "scaling.md", "scaling.svg"})
 
     def test_cases_have_the_fields_that_readers_know(self):
         fields = {"workload", "system", "events_per_s", "mb_per_s", "cpu_s_per_million", "peak_rss_mb", "p50_ms", "p99_ms"}
         self.assertLessEqual(fields, set(self.known["cases"][0]))
 
 
-class Table(unittest.TestCase):
+class Report(unittest.TestCase):
     def test_a_workload_has_a_section_with_what_it_was_measured_on(self):
         document = store.merged(store.empty(), part("drain-users", [case("drain-users", "oplogue", 30_000.0)], "abc+", {"floor": "it\nfell"}))
         document = store.merged(document, part("latency-2000", [latency("oplogue", 5.0)]))
-        text = table.markdown(document)
+        text = report.text(document)
         self.assertIn("| `oplogue` | 30,000 | 30.0 | 500 | producer 1.5, broker 2.0 | producer 60 | 30,000 |", text)
         self.assertIn("| `oplogue` | 1.0 | 5.0 | 30.0 | producer 0.100 | producer 60 |  |", text)
         self.assertIn("2026-01-02 03:04 UTC, commit abc+, 3 runs, on 2 x X", text)
         self.assertIn("* `floor` has failed: it fell", text)
         self.assertNotIn("quick", text)
 
+    def test_a_series_has_a_line_for_each_point(self):
+        document = store.merged(store.empty(), part("scale-partitions", [point("scale-partitions", 64, 30_000.0)], failed={"1": "no"}))
+        text = report.text(document)
+        self.assertIn("| 64 | 30,000 | 30.0 | producer 3.0, worker 2.0 | producer 60 | 30,000 |", text)
+        self.assertIn("* `1` has failed: no", text)
+        self.assertNotIn("official", text.split("Load average")[0].split("##")[0])
+
     def test_a_quick_run_says_that_it_was_one(self):
         document = store.merged(store.empty(), part("drain-users", []))
         document["measured"]["drain-users"]["quick"] = True
-        self.assertIn("compare nothing", table.markdown(document))
+        self.assertIn("compare nothing", report.text(document))
 
 
-class Options(unittest.TestCase):
+class Subjects(unittest.TestCase):
+    def chosen(self, words):
+        return subjects.chosen(options.parse(words.split()))
+
     def test_what_is_kept_is_measured_for_all_systems_in_full_with_release_builds(self):
         for words, is_kept in (
             ("", True),
@@ -65,11 +88,32 @@ class Options(unittest.TestCase):
             ("--quick", False),
             ("--binaries target/debug", False),
             ("--binaries target/release", True),
+            ("--scaling", True),
+            ("--scaling --quick", False),
         ):
-            self.assertEqual(options.parse(words.split()).is_kept(), is_kept, words)
+            self.assertEqual({one.is_kept for one in self.chosen(words)}, {is_kept}, words)
 
     def test_naming_workloads_leaves_all_systems_and_the_other_way_round(self):
-        given = options.parse(["--only", "drain-hot"])
-        self.assertEqual(([one.name for one in given.workloads()], "floor" in given.systems()), (["drain-hot"], True))
-        given = options.parse(["--only", "floor", "--quick"])
-        self.assertEqual((given.systems(), given.turns(), len(given.workloads()) > 5), (["floor"], 1, True))
+        (one,) = self.chosen("--only drain-hot")
+        self.assertEqual((one.name, [entry.label for entry in one.entries]), ("drain-hot", list(SYSTEMS)))
+        of_floor = self.chosen("--only floor --quick")
+        self.assertEqual({entry.label for one in of_floor for entry in one.entries}, {"floor"})
+        self.assertEqual(len(of_floor), len(WORKLOADS))
+
+    def test_a_series_is_measured_at_its_points_by_ours(self):
+        (one,) = self.chosen("--only scale-documents")
+        self.assertEqual([entry.label for entry in one.entries], ["10,000", "100,000", "1,000,000"])
+        (one,) = self.chosen("--only scale-documents --largest")
+        self.assertEqual(one.entries[-1].workload.events, 10_000_000)
+        self.assertEqual({entry.system for entry in one.entries}, {"oplogue"})
+        self.assertEqual([one.name for one in self.chosen("--scaling")], [one.name for one in SERIES])
+
+    def test_points_differ_in_what_is_counted_and_carry_as_much(self):
+        for series in SERIES:
+            points = series.points
+            self.assertEqual(len({point.at for point in points}), len(points))
+            amounts = {point.events * max(point.bytes, 1) for point in points}
+            self.assertTrue(len(amounts) == 1 or series.unit == "documents", series.name)
+            # Sources get equal parts.
+            self.assertTrue(all(point.events % point.setting.sources == 0 for point in points))
+            self.assertLessEqual(max(point.setting.sources for point in points), MORE_SOURCES + 1)
