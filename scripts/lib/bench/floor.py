@@ -7,8 +7,9 @@ from typing import Optional
 
 from bench import live
 from bench.run import Run, Taken
+from bench.tool import Tool
 from bench.usage import Meter
-from bench.world import Tool, until
+from bench.world import until
 
 
 class Floor:
@@ -38,7 +39,7 @@ class Floor:
         behind = f"{since.time}.{since.inc + 1}"
         words = ["--from", "snapshot"] if workload.way == "snapshot" else ["--from", "stream", "--since", behind]
         world.rest()
-        meter, began = Meter(world.pids()), time.monotonic()
+        meter, began = Meter(world.services.pids()), time.monotonic()
         tool = self._start(run, *words, "--count", str(workload.events))
         meter.add("floor", tool.pid)
         until(f"{run.name} carried", run.is_applied, tool.require_running)

@@ -16,7 +16,7 @@ def measure(run: Run, pids: Callable[[], List[Tuple[str, int]]], alive: Callable
     """Once changes flow. `pids` names the system's own processes; `alive` fails when one has ended."""
     run.bring_to_life(alive)
     time.sleep(SETTLE_SECONDS)
-    meter, began = Meter([*run.world.pids(), *pids()]), time.monotonic()
+    meter, began = Meter([*run.world.services.pids(), *pids()]), time.monotonic()
     percentiles = {}
     if run.workload.way == "latency":
         percentiles = run.latency()

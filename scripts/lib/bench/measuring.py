@@ -24,8 +24,8 @@ def all_of(options: Options) -> bool:
     load, document, left = machine.load(), store.empty(), subjects.chosen(options)
     began, commit = time.monotonic(), machine.commit()
     try:
-        with world.open_up(options) as opened:
-            on = machine.machine(opened.mongodb)
+        with world.open_up(options.binaries) as opened:
+            on = machine.machine(opened.services.main.deployments["source"].version)
             about = {"commit": commit, "quick": options.quick, "machine": on}
             while left and not _is_over(options, began):
                 loads = {"before the run": load, "before the workload": machine.load()}
@@ -36,7 +36,7 @@ def all_of(options: Options) -> bool:
                 _keep(options, left.pop(0), document, part)
     finally:
         if document["measured"]:
-            say(report.text(document))
+            print(report.text(document))
         if left:
             say("not measured: " + ", ".join(one.name for one in left))
     return not left and not any(part["failed"] for part in document["measured"].values())
@@ -49,7 +49,8 @@ def _is_over(options: Options, began: float) -> bool:
 def _keep(options: Options, subject: Subject, document: Document, part: Part) -> None:
     if options.json:
         store.write_json(document, options.json)
-    if subject.is_kept:
+    # Nothing is no reason to forget what is known.
+    if subject.is_kept and part.cases:
         store.of(subject.name).add(part)
 
 

@@ -82,7 +82,7 @@ class Oplogue:
             self._configure(run, "snapshot")
         run.load()
         run.world.rest()
-        meter, began = Meter(run.world.pids()), time.monotonic()
+        meter, began = Meter(run.world.services.pids()), time.monotonic()
         parts = self._start_all(run)
         for part in parts:
             meter.add(_role(part), part.pid)
@@ -115,7 +115,7 @@ class Oplogue:
 
     @staticmethod
     def _configure(run: Run, start: str) -> None:
-        setting, uris = run.workload.setting, run.world.sources(run.workload.setting.sources)
+        setting, uris = run.workload.setting, run.world.services.sources(run.workload.setting.sources)
         slices = [SLICE.format(number=number, uri=uri) for number, uri in enumerate(uris)] if len(uris) > 1 else []
         said = {"name": run.name, "brokers": run.world.brokers, "start": start, "partitions": setting.partitions}
         (FOLDER / f"{run.name}.toml").write_text(TEXT.format(slices="".join(slices), **said))
@@ -134,7 +134,7 @@ def _environment(run: Run, role: str, number: int) -> Dict[str, str]:
     """Of several sources the file has the connection strings."""
     is_of_slices = role == "producer" and run.workload.setting.sources > 1
     instance = {"OPLOGUE_PRODUCER__INSTANCE": f"p{number}"} if role == "producer" else {}
-    return {**({} if is_of_slices else configuration.secrets(run.world.stack, role)), **instance}
+    return {**({} if is_of_slices else configuration.secrets(run.world.services.main, role)), **instance}
 
 
 def _role(part: Part) -> str:

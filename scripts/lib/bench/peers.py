@@ -72,7 +72,7 @@ class Peer:
             self._take_a_position(run, connect)
         run.load()
         run.world.rest()
-        meter, began = Meter([*run.world.pids(), ("connect", connect.pid)]), time.monotonic()
+        meter, began = Meter([*run.world.services.pids(), ("connect", connect.pid)]), time.monotonic()
         if is_drain:
             for file in self._files():
                 connect.resume(run.name, file)

@@ -45,13 +45,13 @@ class Run:
     def load(self) -> None:
         """Writes the workload to the source; of several, an equal part to each."""
         one = self.workload
-        uris = self.world.sources(one.setting.sources)
+        uris = self.world.services.sources(one.setting.sources)
         self.bytes = sum(self._load(uri, number, one.kind, one.events // len(uris), one.there) for number, uri in enumerate(uris))
 
     def load_before(self) -> None:
         """Writes what changes will find; at the target too, as if it had been carried."""
         if self.workload.there:
-            for number, uri in enumerate(self.world.sources(self.workload.setting.sources)):
+            for number, uri in enumerate(self.world.services.sources(self.workload.setting.sources)):
                 for side in (uri, self.world.uris["target"]):
                     self._load(side, number, "inserts", self.workload.there, 0)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from bench import options, report, store, subjects
 from bench.cases import SYSTEMS, WORKLOADS
 from bench.series import SERIES
+from bench.services import MORE_SOURCES
 from bench.tests.samples import case, latency, part, point
-from bench.world import MORE_SOURCES
 
 
 class Store(unittest.TestCase):
