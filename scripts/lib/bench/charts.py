@@ -32,15 +32,15 @@ def of_series(document: Document) -> Dict[str, str]:
     groups = tuple(group for group in (_points(document, series) for series in SERIES) if group.bars)
     if not groups:
         return {}
-    title = "CPU microseconds per event, by process: level is better; a scale for each series"
+    title = "CPU microseconds by process: level is better; a scale for each series"
     note = _note(document, tuple(one.name for one in SERIES))
     return {"scaling.svg": svg(Chart(title, groups, digits=1, is_one_scale=False, note=note))}
 
 
 def _points(document: Document, series: Series) -> Group:
     cases = [case for case in document["cases"] if case["workload"] == series.name]
-    bars = (Bar(f"{case['at']:,} {series.unit}", _by_process(case["cpu_s_per_million"]), True) for case in cases)
-    return Group(series.about, tuple(bars))
+    bars = (Bar(f"{case['at']:,} {series.unit}", _by_process(series.costs(case)), True) for case in cases)
+    return Group(f"{series.about}: per {series.each}", tuple(bars))
 
 
 def _rates(document: Document) -> Chart:

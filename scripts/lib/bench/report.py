@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 from bench import table
 from bench.cases import QUICK_DIVISOR, SYSTEMS, WORKLOADS
-from bench.series import SERIES
+from bench.series import EVENTS_UNIT, SERIES, further
 
 QUICK = f"A quick run: a {QUICK_DIVISOR}th of the documents, once each. Starting up weighs most in it; compare nothing."
 RESULTS = """\
@@ -45,7 +45,18 @@ def scaling(document: Document) -> str:
     lines = [SCALING]
     for series in SERIES:
         lines += _section(document, series.name, series.about, table.of_series(series))
+        lines += _further(document, series.name) if series.unit == EVENTS_UNIT else []
     return "\n".join(lines)
+
+
+def _further(document: Document, name: str) -> List[str]:
+    """A start costs as much for few as for many; this is what comes on top."""
+    points = [case for case in document["cases"] if case["workload"] == name]
+    lines = [
+        f"* from {few['at']:,} to {many['at']:,}, CPU µs per further event: {table.listed(further(few, many), 1)}"
+        for few, many in zip(points, points[1:])
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _ratios(ratios: Dict[str, float]) -> List[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, Tuple
+from typing import Any, Dict, Tuple
 
 from bench.cases import MILLION, Setting, Workload
 
 OURS = "oplogue"
-# Written before a document size is divided into it.
+# Written in all, whatever the size of a document.
 BYTES = 256 * 2**20
+BYTES_UNIT = "bytes"
+EVENTS_UNIT = "documents"
 # Only when asked for: it takes long, and about six gigabytes.
 LARGEST = 10 * MILLION
 
@@ -23,6 +25,22 @@ class Series:
     # What the points count.
     unit: str
     points: Tuple[Workload, ...]
+
+    @property
+    def each(self) -> str:
+        """What a cost is told of: where documents differ in size, of their bytes."""
+        return "KiB" if self.unit == BYTES_UNIT else "event"
+
+    def costs(self, case: Dict[str, Any]) -> Dict[str, float]:
+        """CPU microseconds of each by process. Seconds per million are microseconds per event."""
+        by = case["at"] / 1024 if self.unit == BYTES_UNIT else 1.0
+        return {name: value / by for name, value in case["cpu_s_per_million"].items()}
+
+
+def further(few: Dict[str, Any], many: Dict[str, Any]) -> Dict[str, float]:
+    """What each event beyond the few has cost, by process, where `at` counts events: without what it costs to start."""
+    spent = {name: many["cpu_s_per_million"][name] * many["at"] - cost * few["at"] for name, cost in few["cpu_s_per_million"].items()}
+    return {name: cost / (many["at"] - few["at"]) for name, cost in spent.items()}
 
 
 def _series(name: str, about: str, unit: str, way: str, points: Dict[int, Workload]) -> Series:
@@ -66,14 +84,14 @@ SERIES = (
     _series(
         "scale-bytes",
         "backlog of inserts, 256 MiB in all, by the bytes of a document",
-        "bytes",
+        BYTES_UNIT,
         "drain",
         {size: Workload("", "", "", "sized", "inserts", BYTES // size, bytes=size) for size in (2**10, 2**15, 2**20)},
     ),
     _series(
         "scale-documents",
         "copy of user documents",
-        "documents",
+        EVENTS_UNIT,
         "snapshot",
         {count: Workload("", "", "", "user", "inserts", count) for count in (10_000, 100_000, MILLION, LARGEST)},
     ),

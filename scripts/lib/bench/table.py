@@ -36,9 +36,10 @@ def columns(workload: Workload) -> List[Column]:
 
 
 def of_series(series: Series) -> List[Column]:
-    """What is said of a series' points. CPU seconds per million are microseconds each."""
+    """What is said of a series' points."""
     at: Column = (series.unit, lambda case: f"{case['at']:,}")
-    return [at, *_rates(), ("CPU µs per event", _each("cpu_s_per_million", 1)), MEMORY, RUNS]
+    cost: Column = (f"CPU µs per {series.each}", lambda case: listed(series.costs(case), 1))
+    return [at, *_rates(), cost, MEMORY, RUNS]
 
 
 def _rates() -> List[Column]:
@@ -54,14 +55,15 @@ def _text(value: Optional[float], digits: int) -> str:
 
 
 def _each(name: str, digits: int) -> Callable[[Case], str]:
-    return lambda case: _listed(case[name], digits)
+    return lambda case: listed(case[name], digits)
 
 
 def _memory(case: Case) -> str:
-    return _listed({name: value for name, value in case["peak_rss_mb"].items() if name not in SERVICES}, 0)
+    return listed({name: value for name, value in case["peak_rss_mb"].items() if name not in SERVICES}, 0)
 
 
-def _listed(values: Dict[str, float], digits: int) -> str:
+def listed(values: Dict[str, float], digits: int) -> str:
+    """Figures by process."""
     return ", ".join(f"{name} {value:.{digits}f}" for name, value in values.items())
 
 

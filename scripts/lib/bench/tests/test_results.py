@@ -11,6 +11,7 @@ from bench.connect import files
 from bench.peers import PEERS
 from bench.results import Measured
 from bench.run import Taken
+from bench.series import SERIES, further
 from bench.tests.samples import case, latency, workload
 from bench.usage import Usage as Used
 
@@ -50,6 +51,21 @@ class Ratios(unittest.TestCase):
         cases += [case("drain-users", system, 1.0) for system in ("oplogue-source", "official-source")]
         names = {"snapshot_vs_official_pair", "drain_vs_official_pair", "drain_vs_official_source", "drain_vs_floor", "snapshot_vs_floor"}
         self.assertEqual(set(self.ratios(*cases)), names)
+
+
+class Costs(unittest.TestCase):
+    def series(self, name):
+        return next(one for one in SERIES if one.name == name)
+
+    def test_where_documents_differ_in_size_a_cost_is_that_of_their_bytes(self):
+        case = {"at": 32 * 1024, "cpu_s_per_million": {"producer": 64.0}}
+        self.assertEqual(self.series("scale-bytes").costs(case), {"producer": 2.0})
+        self.assertEqual(self.series("scale-workers").costs(case), {"producer": 64.0})
+
+    def test_what_a_start_costs_is_not_in_what_further_events_cost(self):
+        # A second to start, two microseconds each.
+        few, many = ({"at": at, "cpu_s_per_million": {"producer": 1e6 / at + 2.0}} for at in (10_000, 100_000))
+        self.assertAlmostEqual(further(few, many)["producer"], 2.0)
 
 
 class Peers(unittest.TestCase):

@@ -70,6 +70,11 @@ class Report(unittest.TestCase):
         self.assertIn("* `1` has failed: no", text)
         self.assertNotIn("official", text.split("Load average")[0].split("##")[0])
 
+    def test_what_further_documents_cost_stands_below_theirs(self):
+        points = [point("scale-documents", at, 1000.0, cost) for at, cost in ((10_000, 102.0), (100_000, 12.0))]
+        text = report.text(store.merged(store.empty(), part("scale-documents", points)))
+        self.assertIn("* from 10,000 to 100,000, CPU µs per further event: producer 2.0, worker 2.0", text)
+
     def test_a_quick_run_says_that_it_was_one(self):
         document = store.merged(store.empty(), part("drain-users", []))
         document["measured"]["drain-users"]["quick"] = True
