@@ -6,7 +6,7 @@ use std::{mem, time::Duration};
 use anyhow::{Context as _, Result, anyhow, bail};
 use bson::RawDocumentBuf;
 use rdkafka::{
-    ClientConfig, Message as _,
+    ClientConfig, Message as _, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
@@ -80,21 +80,37 @@ impl Topic {
         Ok(())
     }
 
+    /// All of it, from the start.
+    fn partitions(&self) -> Result<TopicPartitionList> {
+        let mut all = TopicPartitionList::new();
+        for lane in 0..i32::try_from(LANES)? {
+            all.add_partition_offset(&self.name, lane, Offset::Beginning)?;
+        }
+        Ok(all)
+    }
+
     /// Consumes so many records, or until nobody wants them. Blocks.
     pub(super) fn consume(&self, count: usize, to: &mpsc::Sender<Batch>) -> Result<()> {
         let mut config = self.client();
-        config.set("group.id", format!("{}-floor", self.name)).set("auto.offset.reset", "earliest");
+        // Required, but nobody joins it: all partitions are this consumer's.
+        config.set("group.id", format!("{}-floor", self.name)).set("enable.auto.commit", "false");
         // A broker answers as soon as it has a byte: this is about how often it is asked in vain. As our worker has it.
         config.set("fetch.wait.max.ms", "100").set("fetch.queue.backoff.ms", "10");
         let consumer: BaseConsumer = config.create()?;
-        consumer.subscribe(&[&self.name])?;
+        consumer.assign(&self.partitions()?)?;
         let (mut done, mut batch) = (0, Vec::with_capacity(MOST));
         while done < count && !to.is_closed() {
             let record = consumer.poll(if batch.is_empty() { POLL } else { Duration::ZERO });
-            let is_idle = record.is_none();
-            if let Some(record) = record {
-                batch.push(change(&record?)?);
-                done += 1;
+            let is_idle = !matches!(record, Some(Ok(_)));
+            match record {
+                Some(Ok(record)) => {
+                    batch.push(change(&record)?);
+                    done += 1;
+                }
+                // It was created, but not every part of the broker knows it yet.
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition)))
+                | None => {}
+                Some(Err(error)) => bail!(error),
             }
             if batch.len() == MOST || (!batch.is_empty() && (is_idle || done == count)) {
                 to.blocking_send(mem::take(&mut batch)).ok().context("the target has ended")?;

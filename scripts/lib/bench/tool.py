@@ -10,6 +10,8 @@ from stack.failure import Failure
 
 # How long it may take to end when asked to.
 SECONDS = 10.0
+# What comes behind the reason, where it is asked for by the environment.
+BACKTRACE = "Stack backtrace:"
 
 
 class Tool:
@@ -24,7 +26,7 @@ class Tool:
     def require_running(self) -> None:
         """Fails when it has ended by itself."""
         if self._process.poll() is not None:
-            said = self._log.read_text(errors="replace").strip()
+            said = self._log.read_text(errors="replace").partition(BACKTRACE)[0].strip()
             raise Failure(f"the floor has ended with {self._process.returncode}: {said}")
 
     def end(self) -> None:
