@@ -3,7 +3,12 @@
 //! `user` has the fields of the user documents of ConduitIO/streaming-benchmarks (workloads `mongo-kafka-cdc` and
 //! `mongo-kafka-snapshot`); `small` is 300 bytes, `nested` 2 KB.
 
-use bson::{DateTime, RawArrayBuf, RawDocumentBuf, oid::ObjectId, raw::cstr, rawdoc};
+use bson::{
+    DateTime, RawArrayBuf, RawDocumentBuf,
+    oid::ObjectId,
+    raw::{CString, cstr},
+    rawdoc,
+};
 use clap::ValueEnum;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
@@ -16,15 +21,20 @@ pub(crate) enum Shape {
     Small,
     /// Documents in arrays in documents, 2 KB.
     Nested,
+    /// As many bytes as are asked for, in strings of a thousand.
+    Sized,
 }
 
 /// Draws documents.
 #[derive(Debug)]
 pub(crate) struct Documents {
     shape: Shape,
+    bytes: usize,
     rng: SmallRng,
 }
 
+/// What a string of `sized` takes beside its letters: type, name, length and their ends.
+const FIELD: usize = 1 + 6 + 4 + 1;
 const FIRST: [&str; 8] = ["Ada", "Alan", "Barbara", "Edsger", "Frances", "Grace", "John", "Leslie"];
 const LAST: [&str; 8] =
     ["Allen", "Dijkstra", "Hopper", "Lamport", "Liskov", "Lovelace", "McCarthy", "Turing"];
@@ -33,8 +43,9 @@ const STATES: [&str; 4] = ["active", "inactive", "pending", "suspended"];
 const PLANS: [&str; 3] = ["basic", "free", "premium"];
 
 impl Documents {
-    pub(crate) fn new(shape: Shape, seed: u64) -> Self {
-        Self { shape, rng: SmallRng::seed_from_u64(seed) }
+    /// `bytes` is for the shape that has no size of its own.
+    pub(crate) fn new(shape: Shape, bytes: usize, seed: u64) -> Self {
+        Self { shape, bytes, rng: SmallRng::seed_from_u64(seed) }
     }
 
     /// A document with this `_id`.
@@ -43,6 +54,7 @@ impl Documents {
             Shape::User => self.user(id),
             Shape::Small => self.small(id),
             Shape::Nested => self.nested(id),
+            Shape::Sized => self.sized(id),
         }
     }
 
@@ -110,6 +122,19 @@ impl Documents {
         document.append(cstr!("items"), items);
         document
     }
+
+    fn sized(&mut self, id: i64) -> RawDocumentBuf {
+        let (mut document, mut number) = (rawdoc! {"_id": id}, 0);
+        while document.as_bytes().len() + FIELD < self.bytes {
+            let letters = (self.bytes - document.as_bytes().len() - FIELD).min(1000);
+            document.append(
+                CString::try_from(format!("f{number:04}")).expect("a name without a zero byte"),
+                self.letters(letters),
+            );
+            number += 1;
+        }
+        document
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +144,7 @@ mod tests {
     #[test]
     fn sizes_are_what_they_are_called() {
         let size = |shape| {
-            let mut documents = Documents::new(shape, 1);
+            let mut documents = Documents::new(shape, 0, 1);
             (0..100).map(|id| documents.draw(id).as_bytes().len()).sum::<usize>() / 100
         };
         assert!((280..320).contains(&size(Shape::Small)), "{}", size(Shape::Small));
@@ -128,8 +153,16 @@ mod tests {
     }
 
     #[test]
+    fn a_size_that_is_asked_for_is_met() {
+        for bytes in [1024, 32 << 10, 1 << 20] {
+            let size = Documents::new(Shape::Sized, bytes, 1).draw(7).as_bytes().len();
+            assert!(size <= bytes && bytes - size <= FIELD, "{size} of {bytes}");
+        }
+    }
+
+    #[test]
     fn the_same_seed_draws_the_same_documents() {
-        let draw = |seed| Documents::new(Shape::User, seed).draw(1);
+        let draw = |seed| Documents::new(Shape::User, 0, seed).draw(1);
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }

@@ -84,7 +84,7 @@ async fn write(
     coll: String,
     (begin, first, count, rate): (Instant, i64, i64, u32),
 ) -> Result<Duration> {
-    let mut documents = Documents::new(Shape::Small, 1);
+    let mut documents = Documents::new(Shape::Small, 0, 1);
     let (mut number, mut late) = (0, Duration::ZERO);
     while number < count {
         sleep_until(due(begin, number, rate).into()).await;

@@ -20,7 +20,9 @@ def main(words: List[str]) -> int:
 def _measure(given: Options) -> int:
     environment.enter()
     # What these import needs pymongo, which is there from here on.
-    from bench import measuring
+    from bench import measuring, sizing, store
 
-    measuring.all_of(given)
-    return 0
+    if given.sizing:
+        print(sizing.text(store.RESULTS.read(), sizing.Site(given.cores, given.shards)))
+        return 0
+    return 0 if measuring.all_of(given) else 1

@@ -15,13 +15,22 @@ from stack.failure import Failure
 FOLDER = paths.CHECKOUT / "bench" / "peers"
 ANSWER_SECONDS = 30.0
 STATE_SECONDS = 120.0
+NOT_FOUND = 404
+
+
+class Unanswered(Failure):
+    """It has refused a request."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class Connect:
-    """A worker that serves."""
+    """A worker that serves; it took so many seconds to."""
 
-    def __init__(self, url: str, pid: int) -> None:
-        self.url, self.pid = url, pid
+    def __init__(self, url: str, pid: int, started_in: float) -> None:
+        self.url, self.pid, self.started_in = url, pid, started_in
         self._started: "set[str]" = set()
 
     def start(self, name: str, file: str, start: str) -> None:
@@ -45,9 +54,25 @@ class Connect:
             self._ask("DELETE", f"{name}-{file}")
             self._started.remove(f"{name}-{file}")
 
+    def is_running(self, name: str, file: str) -> bool:
+        """Whether it says so of itself and of a task."""
+        try:
+            status = self._ask("GET", f"{name}-{file}/status")
+        except Unanswered as error:
+            # It is not there yet.
+            if error.code == NOT_FOUND:
+                return False
+            raise
+        return bool(status["tasks"]) and all(one["state"] == "RUNNING" for one in [status["connector"], *status["tasks"]])
+
     def require_running(self, name: str, file: str) -> None:
         """Fails when a task has."""
-        status = self._ask("GET", f"{name}-{file}/status")
+        try:
+            status = self._ask("GET", f"{name}-{file}/status")
+        except Unanswered as error:
+            if error.code == NOT_FOUND:
+                return
+            raise
         failed = [one.get("trace", "") for one in [status["connector"], *status["tasks"]] if one["state"] == "FAILED"]
         if failed:
             raise Failure(f"{name}-{file} has failed:\n{failed[0]}")
@@ -66,7 +91,7 @@ class Connect:
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
-            raise Failure(f"Kafka Connect: {method} {path}: {error.code} {error.read().decode()[:500]}") from error
+            raise Unanswered(error.code, f"Kafka Connect: {method} {path}: {error.code} {error.read().decode()[:500]}") from error
         return json.loads(text) if text else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Dict
+from typing import Callable, List, Tuple
 
 from bench.run import Run, Taken
 from bench.usage import Meter
@@ -12,11 +12,11 @@ from bench.usage import Meter
 SETTLE_SECONDS = 5.0
 
 
-def measure(run: Run, pids: Callable[[], Dict[str, int]]) -> Taken:
-    """Once changes flow. `pids` names the system's own processes."""
-    run.bring_to_life()
+def measure(run: Run, pids: Callable[[], List[Tuple[str, int]]], alive: Callable[[], None]) -> Taken:
+    """Once changes flow. `pids` names the system's own processes; `alive` fails when one has ended."""
+    run.bring_to_life(alive)
     time.sleep(SETTLE_SECONDS)
-    meter, began = Meter({**run.world.pids(), **pids()}), time.monotonic()
+    meter, began = Meter([*run.world.services.pids(), *pids()]), time.monotonic()
     percentiles = {}
     if run.workload.way == "latency":
         percentiles = run.latency()

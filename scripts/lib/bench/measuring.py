@@ -2,55 +2,84 @@
 
 from __future__ import annotations
 
-import os
+import time
 from typing import Dict, List
 
 from stack.failure import say
 
-from bench import results, systems, world
-from bench.cases import SYSTEMS, WORKLOADS, Workload
+from bench import machine, report, results, store, subjects, systems, world
 from bench.options import Options
-from bench.results import Case, Measured
-from bench.run import Run, Unsustained
+from bench.results import Measured
+from bench.run import Run
+from bench.store import Document, Part
+from bench.subjects import Entry, Subject
 from bench.world import World
 
-
-def all_of(options: Options) -> None:
-    """Measures and writes the results."""
-    workloads = [one for one in WORKLOADS if one.name in options.only or not _named(options, [w.name for w in WORKLOADS])]
-    chosen = [name for name in SYSTEMS if name in options.only or not _named(options, list(SYSTEMS))]
-    if options.quick:
-        workloads = [one.smaller() for one in workloads]
-    runs, load_before = 1 if options.quick else options.runs, os.getloadavg()[2]
-    failed: List[str] = []
-    with world.open_up(options) as opened:
-        cases = [case for one in workloads for case in _in_turns(opened, one, chosen, runs, failed)]
-    results.write(cases, options, failed, {"before": load_before, "at the end": os.getloadavg()[2]})
+# Of what a system fails with, so many characters are kept.
+REASON = 300
 
 
-def _named(options: Options, names: List[str]) -> bool:
-    return any(name in options.only for name in names)
+def all_of(options: Options) -> bool:
+    """Measures; keeps each workload's results as soon as they are there. Whether all was measured."""
+    load, document, left = machine.load(), store.empty(), subjects.chosen(options)
+    began, commit = time.monotonic(), machine.commit()
+    try:
+        with world.open_up(options.binaries) as opened:
+            on = machine.machine(opened.services.main.deployments["source"].version)
+            about = {"commit": commit, "quick": options.quick, "machine": on}
+            while left and not _is_over(options, began):
+                loads = {"before the run": load, "before the workload": machine.load()}
+                cases, failed = _in_turns(opened, left[0], options.turns())
+                loads["after it"] = machine.load()
+                part = Part(left[0].name, machine.now(), runs=options.turns(), load=loads, failed=failed, cases=cases, **about)
+                document = store.merged(document, part)
+                _keep(options, left.pop(0), document, part)
+    finally:
+        if document["measured"]:
+            print(report.text(document))
+        if left:
+            say("not measured: " + ", ".join(one.name for one in left))
+    return not left and not any(part["failed"] for part in document["measured"].values())
 
 
-def _in_turns(opened: World, workload: Workload, names: List[str], runs: int, failed: List[str]) -> List[Case]:
-    able = [name for name in names if systems.carries(name, workload)]
-    measured: Dict[str, List[Measured]] = {name: [] for name in able}
-    for turn in range(runs):
-        for name in able if turn % 2 == 0 else reversed(able):
-            run = Run(opened, workload, f"b_{workload.name}_{name}_{turn}".replace("-", "_"))
-            try:
-                measured[name].append(_measure(run, name))
-            except Unsustained as reason:
-                say(f"{workload.name}: {name}: {reason}")
-                failed.append(f"{workload.about}, `{name}`: {reason}")
-            opened.forget(run.name)
-    return [results.case(workload, name, taken) for name, taken in measured.items() if taken]
+def _is_over(options: Options, began: float) -> bool:
+    return options.minutes is not None and time.monotonic() - began > options.minutes * 60
 
 
-def _measure(run: Run, name: str) -> Measured:
-    system = systems.BY_NAME[name]
+def _keep(options: Options, subject: Subject, document: Document, part: Part) -> None:
+    if options.json:
+        store.write_json(document, options.json)
+    # Nothing is no reason to forget what is known.
+    if subject.is_kept and part.cases:
+        store.of(subject.name).add(part)
+
+
+def _in_turns(opened: World, subject: Subject, turns: int) -> "tuple[List[results.Case], Dict[str, str]]":
+    """One that has failed sits out the rest, for the others' sake."""
+    measured: Dict[Entry, List[Measured]] = {one: [] for one in subject.entries}
+    failed: Dict[str, str] = {}
+    for turn in range(turns):
+        for one in measured if turn % 2 == 0 else reversed(measured):
+            if one.label not in failed:
+                name = "_".join(str(word) for word in ("b", subject.name, one.system, one.workload.at, turn) if word is not None)
+                _attempt(Run(opened, one.workload, name.replace("-", "_")), one, measured[one], failed)
+    return [results.case(one.workload, one.system, taken) for one, taken in measured.items() if taken], failed
+
+
+def _attempt(run: Run, entry: Entry, measured: List[Measured], failed: Dict[str, str]) -> None:
+    try:
+        measured.append(_measure(run, entry))
+    # Whatever it is: what one system fails with is a result, and must not cost the others theirs.
+    except Exception as error:
+        failed[entry.label] = (str(error).strip() or type(error).__name__)[:REASON]
+        say(f"{run.workload.name}: {entry.label} has failed: {str(error).strip() or repr(error)}")
+    run.world.clear(run.name)
+
+
+def _measure(run: Run, entry: Entry) -> Measured:
+    system = systems.BY_NAME[entry.system]
     taken = system.measure(run)
     topic = system.topic(run)
     measured = Measured(taken, run.bytes, run.world.kafka_bytes(topic) if topic else None)
-    say(f"{run.workload.name}: {name}: {results.short(run.workload, taken)}")
+    say(f"{run.workload.name}: {entry.label}: {results.short(run.workload, taken)}")
     return measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from stack.failure import Failure
 
@@ -26,10 +26,12 @@ class Taken:
     used: Dict[str, Usage]
     # Milliseconds, of latency runs.
     percentiles: Dict[str, Any] = field(default_factory=dict)
+    # Seconds until each process was ready, of runs that are about that.
+    starts: Dict[str, float] = field(default_factory=dict)
 
 
 class Unsustained(Exception):
-    """A system does not keep up with the rate of a latency workload: a result, not a failure of the benchmark."""
+    """A system does not keep up with the rate of a latency workload: a result, too."""
 
 
 class Run:
@@ -41,25 +43,29 @@ class Run:
         self._wanted: Optional[int] = None
 
     def load(self) -> None:
-        """Writes the workload to the source."""
+        """Writes the workload to the source; of several, an equal part to each."""
         one = self.workload
-        written = self._load("inserts", one.events, 0) if one.kind == "inserts" else self._load(one.kind, one.events, one.there)
-        self.bytes = written["bytes"]
+        uris = self.world.services.sources(one.setting.sources)
+        self.bytes = sum(self._load(uri, number, one.kind, one.events // len(uris), one.there) for number, uri in enumerate(uris))
 
     def load_before(self) -> None:
         """Writes what changes will find; at the target too, as if it had been carried."""
         if self.workload.there:
-            for side in ("source", "target"):
-                self._load("inserts", self.workload.there, 0, side)
+            for number, uri in enumerate(self.world.services.sources(self.workload.setting.sources)):
+                for side in (uri, self.world.uris["target"]):
+                    self._load(side, number, "inserts", self.workload.there, 0)
 
-    def _load(self, kind: str, count: int, there: int, side: str = "source") -> Dict[str, Any]:
-        words = ["load", "--uri", self.world.uris[side], "--db", self.name, "--kind", kind, "--shape", self.workload.shape]
+    def _load(self, uri: str, source: int, kind: str, count: int, there: int) -> int:
+        """Bytes. Each source has a collection of its own."""
+        one = self.workload
+        words = ["load", "--uri", uri, "--db", self.name, "--coll", COLLECTION + (str(source) if source else "")]
+        words += ["--kind", kind, "--shape", one.shape, "--bytes", str(one.bytes), "--collections", str(one.setting.collections)]
         words += ["--count", str(count), "--there", str(max(there, 1)), "--first", str(there)]
-        return self.world.tool(*words)
+        return self.world.tool(*words)["bytes"]
 
     def is_applied(self) -> bool:
         """Whether the target has all of it: as many documents, and where documents were changed, the changes."""
-        if self._documents("target") != self.expected():
+        if self._documents() != self.expected():
             return False
         if self.workload.kind not in ("mixed", "hot"):
             return True
@@ -70,14 +76,14 @@ class Run:
     def expected(self) -> int:
         """Documents that the target has in the end."""
         one = self.workload
-        return {"inserts": one.events, "mixed": one.there + one.events // 2, "hot": one.there, "deletes": 0}[one.kind]
+        there = one.there * one.setting.sources
+        return there + {"inserts": one.events, "mixed": one.events // 2, "hot": 0, "deletes": -there}[one.kind]
 
-    def there(self) -> int:
-        """Documents that the target has now."""
-        return self._documents("target")
-
-    def _documents(self, side: str) -> int:
-        return self._collection(side).estimated_document_count()
+    def _documents(self) -> int:
+        """That the target has now."""
+        if self.workload.setting.is_one_collection:
+            return self._collection("target").estimated_document_count()
+        return int(self.world.clients["target"][self.name].command("dbStats")["objects"])
 
     def _rounds(self, side: str) -> int:
         """The sum of what every change has set."""
@@ -87,10 +93,15 @@ class Run:
     def _collection(self, side: str) -> Any:
         return self.world.clients[side][self.name][COLLECTION]
 
-    def bring_to_life(self) -> None:
+    def write_one(self) -> None:
+        """Writes one document to the source."""
+        self._collection("source").insert_one({})
+
+    def bring_to_life(self, alive: Callable[[], None]) -> None:
         """Writes to the source until the target has the last of it: what came before a stream began never comes."""
         deadline, written = time.monotonic() + LIVE_SECONDS, 0
         while not written or not self._has("target", -written):
+            alive()
             if time.monotonic() > deadline:
                 raise Failure(f"{self.name}: nothing flows within {LIVE_SECONDS:.0f} s")
             written += 1
@@ -106,4 +117,4 @@ class Run:
         try:
             return self.world.tool(*words, "--rate", str(self.workload.rate), "--seconds", str(self.workload.seconds))
         except subprocess.CalledProcessError as error:
-            raise Unsustained(error.stderr.strip().splitlines()[0]) from error
+            raise Unsustained((error.stderr.strip().splitlines() or ["it ended"])[0]) from error

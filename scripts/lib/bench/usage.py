@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Iterable, Tuple
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -47,19 +47,21 @@ def forget_peak(pid: int) -> None:
 
 
 class Meter:
-    """Looks at processes from now on."""
+    """Looks at processes from now on; several may go by one name."""
 
-    def __init__(self, pids: Dict[str, int]) -> None:
-        self._pids = dict(pids)
-        for pid in pids.values():
+    def __init__(self, pids: Iterable[Tuple[str, int]]) -> None:
+        self._began = [(name, pid, cpu_seconds(pid)) for name, pid in pids]
+        for _, pid, _ in self._began:
             forget_peak(pid)
-        self._before = {name: cpu_seconds(pid) for name, pid in pids.items()}
 
     def add(self, name: str, pid: int) -> None:
         """A process that has just been started."""
-        self._pids[name] = pid
-        self._before[name] = 0.0
+        self._began.append((name, pid, 0.0))
 
     def read(self) -> Dict[str, Usage]:
-        """What each has used since."""
-        return {name: Usage(cpu_seconds(pid) - self._before[name], peak_mb(pid)) for name, pid in self._pids.items()}
+        """What they have used since, by name: the time of all, the memory of the one that took most."""
+        used: Dict[str, Usage] = {}
+        for name, pid, before in self._began:
+            so_far = used.get(name, Usage(0.0, 0.0))
+            used[name] = Usage(so_far.cpu_seconds + cpu_seconds(pid) - before, max(so_far.peak_mb, peak_mb(pid)))
+        return used

@@ -1,9 +1,8 @@
-"""The services, the programs and the folder of a benchmark; whatever happens, what was started is ended."""
+"""What a case needs at hand: services, programs, a folder. Whatever happens, what was started is ended."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -14,21 +13,20 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
-from demo.binaries import NEEDED
-from demo.pipeline import Pipeline
-from stack import arguments, lifecycle, paths, prerequisites
+from demo.pipeline import Pipeline, left_over
 from stack import connect as stack_connect
+from stack import paths
 from stack.failure import Failure, say
-from stack.state import Service, Stack
 
-from bench import usage
+from bench import programs, services, usage
 from bench.connect import Connect
-from bench.options import Options
+from bench.services import Services
+from bench.tool import Tool
 
-STACK = "bench"
 FOLDER = paths.CHECKOUT / ".cache" / "bench"
-PROGRAMS = ("producer", "worker", "bench")
+PROCESSES = "processes.json"
 # Longer than the slowest case takes.
 CASE_SECONDS = 900.0
 # The services are at rest when together they use less than this of a core.
@@ -43,40 +41,33 @@ CONNECT_HEAP_MB = 2048
 
 
 class World:
-    """What a case needs at hand."""
+    """All of it, and what can be asked of Kafka."""
 
-    def __init__(self, stack: Stack, programs: Dict[str, Path]) -> None:
-        assert stack.kafka is not None
-        self.stack = stack
-        self.programs = programs
-        self.brokers = stack.kafka.brokers
-        self.uris = {side: stack.deployments[side].uri for side in ("source", "target")}
+    def __init__(self, of: Services, found: Dict[str, Path]) -> None:
+        assert of.main.kafka is not None
+        self.services = of
+        self.programs = found
+        self.brokers = of.main.kafka.brokers
+        self.uris = {side: of.main.deployments[side].uri for side in ("source", "target")}
         self.clients: Dict[str, MongoClient[Any]] = {side: MongoClient(uri) for side, uri in self.uris.items()}
-        self.pipeline = Pipeline(FOLDER / "processes.json")
+        self.pipeline = Pipeline(FOLDER / PROCESSES)
         # Silent: at the end the brokers go first.
         brokers = {"bootstrap.servers": self.brokers, "log_level": 0}
         self._admin = AdminClient(brokers)
         self._reader = Consumer({**brokers, "group.id": "bench", "allow.auto.create.topics": False})
         self._connect: Optional[Connect] = None
+        self._tools: List[Tool] = []
         self._known: Dict[str, List[TopicPartition]] = {}
-
-    def pids(self) -> Dict[str, int]:
-        """The services' processes, by what they are."""
-        names = {"source": "source mongod", "target": "target mongod", "kafka": "broker"}
-        found = {}
-        for one in self.stack.services:
-            for prefix, name in names.items():
-                if one.name.startswith(prefix) and one.process:
-                    found[name] = one.process.pid
-        return found
 
     def tool(self, *words: str) -> Dict[str, Any]:
         """Runs a command of the program `bench`; gives what it prints."""
         return json.loads(subprocess.run(self._tool(words), check=True, capture_output=True, text=True).stdout)
 
-    def start_tool(self, *words: str) -> "subprocess.Popen[str]":
-        """Starts one."""
-        return subprocess.Popen(self._tool(words), stdout=subprocess.PIPE, text=True)
+    def start_tool(self, name: str, *words: str) -> Tool:
+        """Starts one that goes on."""
+        tool = Tool(self._tool(words), FOLDER / f"{name}.log")
+        self._tools.append(tool)
+        return tool
 
     def _tool(self, words: "tuple[str, ...]") -> List[str]:
         return [str(self.programs["bench"]), *words]
@@ -85,7 +76,7 @@ class World:
         """Waits until the services have nothing left to do from the case before."""
         until = time.monotonic() + REST_SECONDS
         while time.monotonic() < until:
-            meter = usage.Meter(self.pids())
+            meter = usage.Meter(self.services.pids())
             time.sleep(1)
             if sum(one.cpu_seconds for one in meter.read().values()) < REST:
                 return
@@ -93,9 +84,11 @@ class World:
     def connect(self) -> Connect:
         """Kafka Connect, started at the first time."""
         if self._connect is None:
-            stack, _ = _up("--only", "connect", "--connect-heap-mb", str(CONNECT_HEAP_MB))
+            began = time.monotonic()
+            stack = self.services.connect("--connect-heap-mb", str(CONNECT_HEAP_MB))
             assert stack.connect is not None and stack.connect.process is not None
-            self._connect = Connect(stack_connect.url(stack.connect), stack.connect.process.pid)
+            took = time.monotonic() - began
+            self._connect = Connect(stack_connect.url(stack.connect), stack.connect.process.pid, took)
         return self._connect
 
     def records(self, topic: str) -> int:
@@ -122,17 +115,37 @@ class World:
 
     def kafka_bytes(self, topic: str) -> int:
         """What the broker has written for a topic."""
-        assert self.stack.kafka is not None and self.stack.kafka.service is not None
-        data = Path(self.stack.kafka.service.folder) / "data"
-        return sum(file.stat().st_size for file in data.glob(f"{topic}-[0-9]*/*.log"))
+        kafka = self.services.main.kafka
+        assert kafka is not None and kafka.service is not None
+        data = Path(kafka.service.folder) / "data"
+        return sum(file.stat().st_size for file in data.glob(f"{topic}*-[0-9]*/*.log"))
 
-    def forget(self, name: str) -> None:
-        """Drops what a run has left."""
-        for client in self.clients.values():
-            client.drop_database(name)
+    def clear(self, name: str) -> None:
+        """Ends what a run has started and drops what it has left. A service that is gone is started again."""
+        self.end()
+        if self.services.mend():
+            # Another process, if it was Connect.
+            self._connect = None
+        try:
+            self._forget(name)
+        except (KafkaException, PyMongoError) as error:
+            # The next run has other names.
+            say(f"{name}: not all was cleared away: {error}")
+
+    def _forget(self, name: str) -> None:
+        for uri in (*self.services.started_sources, self.uris["target"]):
+            with MongoClient(uri) as client:
+                client.drop_database(name)
         left = [topic for topic in self._reader.list_topics(timeout=KAFKA_SECONDS).topics if name in topic]
         for removed in (self._admin.delete_topics(left) if left else {}).values():
             removed.result()
+
+    def end(self) -> None:
+        """Ends every process that is not a service."""
+        for tool in self._tools:
+            tool.end()
+        self._tools.clear()
+        self.pipeline.stop()
 
 
 def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> None:
@@ -146,39 +159,18 @@ def until(what: str, holds: Callable[[], bool], alive: Callable[[], None]) -> No
 
 
 @contextmanager
-def open_up(options: Options) -> Iterator[World]:
-    """A world to measure in."""
+def open_up(binaries: Optional[Path]) -> Iterator[World]:
+    """A world to measure in; what a run that was killed has left is cleared away."""
+    found = programs.found(binaries)
+    left_over(FOLDER / PROCESSES).stop()
+    services.down()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    programs = _programs(options)
-    lifecycle.down(STACK, keep_data=False)
-    stack, _ = _up("--broker-property", "broker.session.timeout.ms=60000")
-    world = World(stack, programs)
     try:
-        yield world
+        world = World(Services(), found)
+        try:
+            yield world
+        finally:
+            world.end()
     finally:
-        world.pipeline.stop()
-        lifecycle.down(STACK, keep_data=False)
-
-
-def _up(*words: str) -> "tuple[Stack, list[Service]]":
-    return lifecycle.up(STACK, arguments.request(arguments.parser().parse_args(["up", "--name", STACK, *words])))
-
-
-def _programs(options: Options) -> Dict[str, Path]:
-    folder = options.binaries or _build()
-    found = {name: (folder / name).resolve() for name in PROGRAMS}
-    for path in found.values():
-        if not os.access(path, os.X_OK):
-            raise Failure(f"{path} is not there; without --binaries they are built")
-    return found
-
-
-def _build() -> Path:
-    prerequisites.ensure(*NEEDED)
-    say("building producer, worker and bench (cargo build --release)")
-    packages = [word for name in PROGRAMS for word in ("-p", name)]
-    done = subprocess.run(["cargo", "build", "--release", "--locked", *packages], cwd=paths.CHECKOUT, check=False)
-    if done.returncode != 0:
-        raise Failure("cargo build failed")
-    return Path(os.environ.get("CARGO_TARGET_DIR", paths.CHECKOUT / "target")) / "release"
+        services.down()
