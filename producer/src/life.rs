@@ -89,6 +89,10 @@ impl Life {
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
             let Err(error) = self.once(&lost).await else { break };
+            if error.kind == Kind::Cancelled && self.stop.is_cancelled() {
+                // Let go amid a beginning: that is an end like any other, and the producer's other slices go on.
+                break;
+            }
             let error = self.judge(error, &lost);
             if !matches!(error.kind.disposition(), Disposition::Retry | Disposition::Rejoin) {
                 return Err(error);
@@ -264,3 +268,6 @@ fn tell(beginning: &Beginning) {
         tracing::info!(%cluster_time, sequence, snapshot = ?position.snapshot, "going on from the position in Kafka");
     }
 }
+
+#[cfg(test)]
+mod tests;
