@@ -86,6 +86,9 @@ WORKLOADS = (
     Workload("start", "from the start of a process to when it is ready", "start", "small", "inserts", 0),
 )
 
+# Until Java has compiled what the broker and Connect do all the time; measured with the broker, whose compiler then rests.
+WARM_UP = Workload("warm-up", "not counted", "drain", "small", "inserts", 3 * MILLION // 2)
+
 # By name: what it is.
 SYSTEMS = {
     "oplogue": "producer and one worker, source to target",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Dict, List
 
 from stack.failure import say
 
 from bench import machine, report, results, store, subjects, systems, world
+from bench.cases import WARM_UP
 from bench.options import Options
 from bench.results import Measured
 from bench.run import Run
@@ -27,6 +29,8 @@ def all_of(options: Options) -> bool:
         with world.open_up(options.binaries) as opened:
             on = machine.machine(opened.services.main.deployments["source"].version)
             about = {"commit": commit, "quick": options.quick, "machine": on}
+            if not options.quick:
+                _warm_up(opened, left[0])
             while left and not _is_over(options, began):
                 loads = {"before the run": load, "before the workload": machine.load()}
                 cases, failed = _in_turns(opened, left[0], options.turns())
@@ -40,6 +44,19 @@ def all_of(options: Options) -> bool:
         if left:
             say("not measured: " + ", ".join(one.name for one in left))
     return not left and not any(part["failed"] for part in document["measured"].values())
+
+
+def _warm_up(opened: World, subject: Subject) -> None:
+    """Every system works a little, uncounted: the first ones would pay for all that the broker compiles."""
+    names = list(dict.fromkeys(one.system for one in subject.entries))
+    workload = replace(WARM_UP, events=WARM_UP.events // len(names))
+    for name in names:
+        run = Run(opened, workload, f"b_warm_up_{name}".replace("-", "_"))
+        try:
+            systems.BY_NAME[name].measure(run)
+        except Exception as error:
+            say(f"{workload.name}: {name} has failed: {error}")
+        opened.clear(run.name)
 
 
 def _is_over(options: Options, began: float) -> bool:

@@ -10,20 +10,23 @@ from types import SimpleNamespace
 from unittest import mock
 
 from bench import measuring, options, store, subjects, systems
-from bench.cases import SYSTEMS
+from bench.cases import SYSTEMS, WARM_UP
 from bench.run import Taken
 
 
 class System:
     """Carries everything in a second, or fails as it is told."""
 
-    def __init__(self, name, order, failures):
-        self.name, self.order, self.failures = name, order, failures
+    def __init__(self, name, warmed, order, failures):
+        self.name, self.warmed, self.order, self.failures = name, warmed, order, failures
 
     def topic(self, run):
         return None
 
     def measure(self, run):
+        if run.workload.name == WARM_UP.name:
+            self.warmed.append((self.name, run.workload.events))
+            return None
         self.order.append((run.workload.name, self.name))
         failure = self.failures.get((run.workload.name, self.name))
         if failure:
@@ -33,16 +36,20 @@ class System:
 
 class Measuring(unittest.TestCase):
     def setUp(self):
-        self.order, self.failures, self.cleared = [], {}, []
+        self.warmed, self.order, self.failures, self.cleared = [], [], {}, []
         source = SimpleNamespace(version="6.0.5")
         services = SimpleNamespace(main=SimpleNamespace(deployments={"source": source}))
-        self.world = SimpleNamespace(services=services, clear=self.cleared.append)
+        self.world = SimpleNamespace(services=services, clear=self.clear)
         self.folder = Path(self.enter(tempfile.TemporaryDirectory()))
-        self.enter(mock.patch.dict(systems.BY_NAME, {name: System(name, self.order, self.failures) for name in SYSTEMS}))
+        self.enter(mock.patch.dict(systems.BY_NAME, {name: System(name, self.warmed, self.order, self.failures) for name in SYSTEMS}))
         self.enter(mock.patch.object(store, "RESULTS", replace(store.RESULTS, folder=self.folder)))
         self.enter(mock.patch.object(measuring.world, "open_up", lambda _: contextlib.nullcontext(self.world)))
         self.told = self.enter(contextlib.redirect_stderr(io.StringIO()))
         self.enter(contextlib.redirect_stdout(io.StringIO()))
+
+    def clear(self, name):
+        if "warm_up" not in name:
+            self.cleared.append(name)
 
     def enter(self, context):
         value = context.__enter__()
@@ -54,6 +61,12 @@ class Measuring(unittest.TestCase):
 
     def kept(self):
         return store.RESULTS.read()
+
+    def test_before_the_first_workload_each_system_works_a_little_but_not_in_a_quick_run(self):
+        self.measure("--only drain-hot --only idle --only oplogue --only official-pair --runs 1")
+        self.assertEqual(self.warmed, [("oplogue", WARM_UP.events // 2), ("official-pair", WARM_UP.events // 2)])
+        self.measure("--quick --only drain-hot --only oplogue")
+        self.assertEqual(len(self.warmed), 2)
 
     def test_every_second_turn_goes_the_other_way_round(self):
         self.measure("--only drain-hot --only oplogue --only floor --runs 3")
