@@ -26,7 +26,7 @@ use oracle::{
 };
 use shape::path::SetOrder;
 use worker::plan::{
-    Change, Group, Kind, Limits, NamespaceId, Options, Record, Reply, commands, plan, rewrite,
+    Change, Group, Kind, Limits, NamespaceId, Options, Record, Reply, Way, commands, plan, rewrite,
 };
 
 /// Changes of one batch.
@@ -187,7 +187,7 @@ impl Bench {
             group
         };
         *self.written.entry(group.kind).or_default() += group.statements.len();
-        for command in commands("c", &group, Limits { statements: 40, ..Limits::default() }, false) {
+        for command in commands("c", &group, Limits { statements: 40, ..Limits::default() }, Way::Each) {
             let body = RawDocumentBuf::from_bytes(command.body).unwrap();
             let reply = self.target.run_raw_command(body).await.unwrap().to_vec().unwrap();
             let reply = Reply::parse(raw::Document::new(&reply).unwrap(), command.kind).unwrap();

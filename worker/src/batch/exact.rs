@@ -112,7 +112,11 @@ impl<T: Target> Parts<T> {
         let selected = select(ready.shaped, &choice);
         let options = Options { fold: progress.folds, ..Options::default() };
         let is_ordered = progress.order.is_some();
+        let mut targets = selected.records.iter().map(|record| &ready.targets[record.namespace.0 as usize]);
         let plan = match is_ordered {
+            true if self.sink.keep_insertions(&mut targets) => {
+                plan::by_insertion(&selected.records, &options)
+            }
             true => plan::in_order(&selected.records, &options, &progress.late),
             false => plan::plan(&selected.records, &options),
         };

@@ -109,7 +109,7 @@ impl<T: Target> Exact<T> {
         Ok(())
     }
 
-    /// A collection of the target has a unique index: from now on the topics of its changes are applied in the source's order, by one worker
+    /// A collection of the target has a unique index, or is capped: from now on the topics of its changes are applied in the source's order, by one worker
     /// each. Everything begins anew, for other workers may have partitions of them.
     async fn order(&self, tried: &Tried<'_, '_>, namespace: NamespaceId) -> Result<()> {
         let ns = &tried.ready.targets[namespace.0 as usize];
@@ -124,7 +124,7 @@ impl<T: Target> Exact<T> {
             .await?;
         }
         let context = format!(
-            "{ns} has a unique index at the target: {} is applied in the source's order from now on",
+            "{ns} has a unique index or a collation at the target, or is capped: {} is applied in the source's order from now on",
             topics.into_iter().collect::<Vec<_>>().join(", ")
         );
         Err(Error::new(Kind::Fenced, context))

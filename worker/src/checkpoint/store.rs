@@ -197,12 +197,12 @@ impl<T: Target> Store<T> {
         Ok(found.iter().filter_map(topic).collect())
     }
 
-    /// Whether the target's collection has an index, besides that of `_id`, that no two documents may have the same values of.
+    /// Whether what happens to different documents of the target's collection has an order: a unique index, a collation, or it is capped.
     ///
     /// # Errors
     /// Whatever the target says.
-    pub async fn has_unique_index(&self, ns: &Namespace) -> Result<bool> {
-        patiently(ns, self.target.has_unique_index(ns)).await
+    pub async fn needs_order(&self, ns: &Namespace) -> Result<bool> {
+        Ok(patiently(ns, self.target.nature(ns)).await?.needs_order())
     }
 
     async fn make(&self, partition: &Partition, offset: i64) -> Result<()> {

@@ -33,7 +33,8 @@ impl Authority {
         self.runtime.block_on(self.store.read(&topics(partitions)))
     }
 
-    /// Which of these partitions' topics are to be applied in the source's order. One whose unique index is gone no longer is.
+    /// Which of these partitions' topics are to be applied in the source's order. One whose collection has no unique index any more, and is not
+    /// capped, no longer is.
     pub(super) fn ordered(
         &self,
         stored: &BTreeMap<Partition, Stored>,
@@ -44,8 +45,8 @@ impl Authority {
         let mut ordered: BTreeMap<_, _> = stored.iter().filter_map(because).collect();
         self.runtime.block_on(async {
             for (topic, ns) in ordered.clone() {
-                if !self.store.has_unique_index(&ns).await? {
-                    tracing::info!(%topic, %ns, "no unique index any more: the topic's partitions are applied side by side again");
+                if !self.store.needs_order(&ns).await? {
+                    tracing::info!(%topic, %ns, "nothing asks for the source's order any more: the topic's partitions are applied side by side again");
                     self.store.order(&topic, None).await?;
                     ordered.remove(&topic);
                 }

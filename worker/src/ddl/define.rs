@@ -100,6 +100,12 @@ impl Collections {
             }
             return Ok(());
         }
+        if options::is_capped(options) && !self.takes_uuid {
+            let context = format!(
+                "cannot make {ns} at the target: it is a capped collection, and a target before 6.0 cannot change its size when it takes over"
+            );
+            return Err(Error::new(Kind::Misconfigured, context));
+        }
         let mut command = doc! {"create": &ns.coll};
         command.extend(options.clone());
         let made = answered(ns, PATIENCE, self.make(ns, command.clone(), fence)).await??;

@@ -4,17 +4,25 @@
 //! |---|---|
 //! | `collation`, `clusteredIndex` | as it is; a collation's version is the server's own |
 //! | `validator`, `validationAction` | as they are, with `validationLevel: "off"`: the source may hold what its validator would refuse |
+//! | `capped` | as it is, with the largest `size` and without `max`: what it drops the source's deletes take, and both are put off |
 //! | `validationLevel`, `expireAfterSeconds`, `changeStreamPreAndPostImages` | put off, and noted ([`notes`](super::notes)) |
 //! | anything else (`storageEngine`, …) | left out, and said |
 
 use bson::{Bson, Document, doc};
 
 use super::{collation::unversioned, definition::Definition, notes::Notes};
+use crate::sink::LARGEST;
 
 const LEVEL: &str = "validationLevel";
-const PUT_OFF: [&str; 3] = [LEVEL, "expireAfterSeconds", "changeStreamPreAndPostImages"];
+/// What `collMod` calls the size of a capped collection and the number of its documents.
+const SIZE: &str = "cappedSize";
+const MAX: &str = "cappedMax";
+const PUT_OFF: [&str; 5] = [LEVEL, "expireAfterSeconds", "changeStreamPreAndPostImages", SIZE, MAX];
 const VALIDATION: [&str; 2] = ["validator", "validationAction"];
 /// What a server tells of a collection that nobody has asked for.
+/// What `create` calls them.
+const OF_CAPPED: [&str; 3] = [CAPPED, "size", "max"];
+const CAPPED: &str = "capped";
 const OWN: [&str; 5] = ["uuid", "idIndex", "autoIndexId", "flags", "temp"];
 
 /// What a collection with these options asks for.
@@ -22,6 +30,14 @@ pub(super) fn create(options: &Document, is_shaped: bool) -> Definition {
     let mut definition = modify(options, is_shaped);
     let mut make = kept(options);
     make.extend(definition.validation.clone());
+    if is_capped(options) {
+        make.extend(doc! {CAPPED: true, "size": LARGEST});
+        let put_off = [("size", SIZE), ("max", MAX)];
+        let put_off = put_off
+            .iter()
+            .filter_map(|(here, there)| Some(((*there).to_owned(), options.get(here)?.clone())));
+        definition.notes.options.extend(put_off);
+    }
     definition.left_out.retain(|name| !make.contains_key(name));
     Definition { make: Some(make), ..definition }
 }
@@ -31,7 +47,7 @@ pub(super) fn modify(options: &Document, is_shaped: bool) -> Definition {
     let mut definition = Definition::default();
     for (name, value) in options {
         let is_validation = VALIDATION.contains(&name.as_str()) || name == LEVEL;
-        if OWN.contains(&name.as_str()) {
+        if OWN.contains(&name.as_str()) || OF_CAPPED.contains(&name.as_str()) {
             continue;
         }
         if is_validation && is_shaped {
@@ -66,16 +82,23 @@ fn kept(options: &Document) -> Document {
 
 /// Names of the options that a collection which is there already has otherwise, for good.
 pub(super) fn differing(there: &Document, wanted: &Document) -> Vec<&'static str> {
+    let is_other_kind = is_capped(there) != is_capped(wanted);
     let (there, wanted) = (kept(there), kept(wanted));
     let mut names = vec!["collation", "clusteredIndex"];
     names.retain(|name| there.get(name).map(bare) != wanted.get(name).map(bare));
-    if there.is_empty() && wanted.is_empty() { Vec::new() } else { names }
+    names.extend(is_other_kind.then_some(CAPPED));
+    names
 }
 
 /// An option without what servers of other versions word otherwise.
 fn bare(option: &Bson) -> Document {
     let option = option.as_document().cloned().unwrap_or_else(|| doc! {"is": option.clone()});
     option.into_iter().filter(|(name, _)| name != "v").collect()
+}
+
+/// Whether these are options of a capped collection.
+pub(super) fn is_capped(options: &Document) -> bool {
+    options.get_bool(CAPPED).unwrap_or(false)
 }
 
 /// Whether a collection of the target refuses documents by itself.
@@ -114,6 +137,21 @@ mod tests {
         assert_eq!(made.make, Some(wanted));
         let noted = doc! {"validationLevel": "moderate", "changeStreamPreAndPostImages": {"enabled": true}};
         assert_eq!((made.notes.options, made.left_out), (noted, vec!["storageEngine".to_owned()]));
+    }
+
+    #[test]
+    fn a_capped_collection_is_made_as_large_as_can_be_and_its_bounds_are_noted() {
+        let made = create(&doc! {"capped": true, "size": 4096, "max": 5_i64}, true);
+        assert_eq!(made.make, Some(doc! {"capped": true, "size": LARGEST}));
+        assert_eq!(made.notes.options, doc! {"cappedSize": 4096, "cappedMax": 5_i64});
+        assert!(made.left_out.is_empty());
+        assert_eq!(create(&doc! {"capped": false}, false).make, Some(doc! {}));
+        let changed = modify(&doc! {"cappedMax": 7}, false);
+        assert_eq!(changed.notes.options, doc! {"cappedMax": 7});
+        assert!(changed.left_out.is_empty() && changed.make.is_none());
+        assert_eq!(differing(&doc! {}, &doc! {"capped": true}), ["capped"]);
+        let ours = doc! {"capped": true, "size": LARGEST};
+        assert!(differing(&ours, &doc! {"capped": true, "size": 4096}).is_empty());
     }
 
     #[test]

@@ -113,6 +113,10 @@ fn steps(noted: &Document, options: &Document) -> Vec<Document> {
     if let Some(seconds) = put_off.get("expireAfterSeconds").filter(|seconds| seconds.as_str().is_none()) {
         steps.push(doc! {"expireAfterSeconds": seconds.clone()});
     }
+    if options.get_bool("capped").unwrap_or(false) {
+        let bounds = ["cappedSize", "cappedMax"].into_iter();
+        steps.extend(bounds.filter_map(|bound| Some(doc! {bound: put_off.get(bound)?.clone()})));
+    }
     if let Ok(images) = put_off.get_document("changeStreamPreAndPostImages") {
         steps.push(doc! {"changeStreamPreAndPostImages": images.clone()});
     }
@@ -155,6 +159,10 @@ mod tests {
         ];
         assert_eq!(steps(&noted, &doc! {"validator": {"a": 1}}), wanted);
         assert!(!steps(&noted, &doc! {}).contains(&wanted[3]), "there is no validator");
+        let capped = doc! {"options": {"cappedMax": 5, "cappedSize": 4096_i64}};
+        let wanted = [doc! {"cappedSize": 4096_i64}, doc! {"cappedMax": 5}];
+        assert_eq!(steps(&capped, &doc! {"capped": true, "size": 1_i64 << 50}), wanted);
+        assert!(steps(&capped, &doc! {}).is_empty(), "the target's own is not capped");
         let silent = doc! {"options": {"expireAfterSeconds": "off"}};
         assert_eq!(steps(&silent, &doc! {"validator": {"a": 1}}), [doc! {"validationLevel": "strict"}]);
     }

@@ -38,6 +38,17 @@ impl Default for Limits {
     }
 }
 
+/// How commands go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// In a transaction, which ends at the first failure anyway and whose commit states the write concern.
+    Within,
+    /// One statement after the other up to the first failure, so that what is done is a beginning of what was to be done.
+    InOrder,
+    /// All that can be done.
+    Each,
+}
+
 /// One command, ready to be sent to the database of its namespace.
 #[derive(Debug)]
 pub struct Command {
@@ -55,11 +66,11 @@ pub struct Commands<'g, 'a> {
     collection: &'g str,
     group: &'g Group<'a>,
     limits: Limits,
-    in_transaction: bool,
+    way: Way,
     at: usize,
 }
 
-/// The commands that carry out a group on a collection. Within a transaction they state no write concern, which is the commit's.
+/// The commands that carry out a group on a collection.
 ///
 /// An [`Kind::OnDocument`] group has none: it is to be rewritten first.
 #[must_use]
@@ -67,9 +78,9 @@ pub const fn commands<'g, 'a>(
     collection: &'g str,
     group: &'g Group<'a>,
     limits: Limits,
-    in_transaction: bool,
+    way: Way,
 ) -> Commands<'g, 'a> {
-    Commands { collection, group, limits, in_transaction, at: 0 }
+    Commands { collection, group, limits, way, at: 0 }
 }
 
 impl Iterator for Commands<'_, '_> {
@@ -121,9 +132,8 @@ impl Commands<'_, '_> {
             }
         }
         body.end();
-        // A transaction ends at the first failure anyway; a plan in the records' order needs theirs.
-        body.bool(b"ordered", self.in_transaction);
-        if !self.in_transaction {
+        body.bool(b"ordered", self.way != Way::Each);
+        if self.way != Way::Within {
             body.begin_document(b"writeConcern");
             body.str(b"w", "majority");
             body.end();

@@ -8,7 +8,7 @@ use common::raw;
 use proptest::prelude::*;
 
 use super::{
-    Change, Kind, Limits, NamespaceId, Options, Plan, Record, Write, commands,
+    Change, Kind, Limits, NamespaceId, Options, Plan, Record, Way, Write, by_insertion, commands,
     delta::model::{self, Edit, Names},
     in_order, plan, rewrite,
 };
@@ -82,7 +82,7 @@ impl Target {
         }
     }
 
-    fn carry_out(&mut self, plan: Plan<'_>, backwards: bool, in_transaction: bool) {
+    fn carry_out(&mut self, plan: Plan<'_>, backwards: bool, way: Way) {
         for mut step in plan.steps {
             if backwards {
                 step.groups.reverse();
@@ -90,7 +90,7 @@ impl Target {
             for group in step.groups {
                 let namespace = group.namespace.0;
                 let group = if group.kind == Kind::OnDocument { self.rewritten(group) } else { group };
-                for command in commands("c", &group, Limits { statements: 3, bytes: 400 }, in_transaction) {
+                for command in commands("c", &group, Limits { statements: 3, bytes: 400 }, way) {
                     self.run(namespace, &command.body, backwards);
                 }
             }
@@ -245,7 +245,7 @@ fn the_law_holds(
         let plan = plan(&as_records(&records, &ids), &Options { fold, ..Options::default() });
         is_whole(&plan, records.len(), true)?;
         let mut target = target.clone();
-        target.carry_out(plan, backwards, false);
+        target.carry_out(plan, backwards, Way::Each);
         prop_assert_eq!(&target, &end);
     }
     // In the records' order, some documents late or none.
@@ -254,9 +254,15 @@ fn the_law_holds(
         let plan = in_order(&as_records(&records, &ids), &Options { fold, ..Options::default() }, &late);
         is_whole(&plan, records.len(), false)?;
         let mut target = target.clone();
-        target.carry_out(plan, false, true);
+        target.carry_out(plan, false, Way::Within);
         prop_assert_eq!(&target, &end);
     }
+    // Only what is new in the records' order.
+    let plan = by_insertion(&as_records(&records, &ids), &Options { fold, ..Options::default() });
+    is_whole(&plan, records.len(), false)?;
+    let mut target = target;
+    target.carry_out(plan, false, Way::InOrder);
+    prop_assert_eq!(&target, &end);
     Ok(())
 }
 

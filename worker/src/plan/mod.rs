@@ -17,13 +17,14 @@
 //! Within a step every statement is about another document, so its groups may go out unordered, over several
 //! connections, in commands of any size; the next step begins when the step before is durable. Groups stand in the order delete,
 //! update, replacement, insert, which frees a unique value before it is taken again within a batch. Where the target's collection has a
-//! unique secondary index that is not enough: [`in_order`] plans such a batch record by record.
+//! unique secondary index that is not enough: [`in_order`] plans such a batch record by record; [`by_insertion`] one of a capped collection.
 
 pub mod code;
 mod command;
 pub mod delta;
 mod fold;
 mod in_order;
+mod insertions;
 mod reply;
 mod rewrite;
 mod steps;
@@ -33,9 +34,10 @@ mod law;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Command, Commands, Limits, MAX_BODY_BYTES, commands};
+pub use command::{Command, Commands, Limits, MAX_BODY_BYTES, Way, commands};
 pub use fold::DOCUMENT_FROM;
 pub use in_order::{Late, in_order};
+pub use insertions::by_insertion;
 pub use reply::{Failure, Fault, Reply, Sort};
 pub use rewrite::{Repair, Rewritten, rewrite};
 pub use steps::plan;

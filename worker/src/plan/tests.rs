@@ -4,7 +4,8 @@ use bson::{Bson, Document, Timestamp, doc};
 use common::{error, raw};
 
 use super::{
-    Change, Kind, Limits, NamespaceId, Options, Plan, Record, Refusal, Refused, Reply, Sort, Write, commands,
+    Change, Kind, Limits, NamespaceId, Options, Plan, Record, Refusal, Refused, Reply, Sort, Way, Write,
+    commands,
     delta::{Inexact, model},
     plan, rewrite,
 };
@@ -146,7 +147,7 @@ fn a_delta_that_cannot_be_read_takes_its_followers_with_it_until_the_document_is
 /// The bodies of all commands of a plan's only group.
 fn bodies(plan: &Plan<'_>, limits: Limits) -> Vec<(Document, std::ops::Range<usize>)> {
     let group = &plan.steps[0].groups[0];
-    commands("c.d", group, limits, false)
+    commands("c.d", group, limits, Way::Each)
         .map(|command| (Document::from_reader(&command.body[..]).unwrap(), command.statements))
         .collect()
 }

@@ -24,7 +24,7 @@ pub enum Lesson {
     Refused(usize, Reason),
     /// These records need a document that is not there as it should be.
     Missing(Vec<usize>),
-    /// The namespace's collection has a unique index, and the attempt keeps no order between documents.
+    /// The namespace's collection has a unique index or is capped, and the attempt keeps no order between documents.
     Unique(NamespaceId),
     /// A record's value is held by another document, in a unique index, although the attempt keeps the order.
     Blocked(usize),

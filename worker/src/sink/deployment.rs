@@ -19,10 +19,12 @@ use mongodb::{
     Client, ClientSession,
     error::{Error as DriverError, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{Acknowledgment, ReadConcern, TransactionOptions, WriteConcern},
+    results::CollectionSpecification,
 };
 use tokio::time::timeout;
 
 use super::{
+    LARGEST, Nature, nature,
     send::silent,
     target::{Found, Target, Transaction, Trouble, Unfinished, size, trouble},
 };
@@ -87,6 +89,25 @@ impl Deployment {
         }
         let ids = sessions.iter().filter_map(Idle::id).collect();
         Ok(Self { client, sessions: Arc::new(Sessions { idle: Mutex::new(sessions), ids }) })
+    }
+
+    /// Whether the collection has a unique index besides that of `_id`.
+    async fn has_unique_index(&self, ns: &Namespace) -> Result<bool, Trouble> {
+        let collection = self.client.database(&ns.db).collection::<RawDocumentBuf>(&ns.coll);
+        let mut indexes = match collection.list_indexes().await {
+            Ok(indexes) => indexes,
+            Err(error) if mongo::code(&error) == Some(NOT_FOUND) => return Ok(false),
+            Err(error) => return Err(trouble(ns, &error)),
+        };
+        while let Some(index) = indexes.try_next().await.map_err(|error| trouble(ns, &error))? {
+            // The index of `_id` does not say of itself that it is unique, but where it is clustered.
+            if index.keys != doc! {"_id": 1}
+                && index.options.is_some_and(|options| options.unique == Some(true))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -166,32 +187,23 @@ impl Target for Deployment {
         }
     }
 
-    async fn has_unique_index(&self, ns: &Namespace) -> Result<bool, Trouble> {
+    async fn nature(&self, ns: &Namespace) -> Result<Nature, Trouble> {
         let database = self.client.database(&ns.db);
         let listed = async {
             let cursor = database.list_collections().filter(doc! {"name": &ns.coll}).await?;
             cursor.try_collect::<Vec<_>>().await
         };
-        // Where strings are compared otherwise than byte by byte, the index of `_id` ties documents together, too.
         let listed = listed.await.map_err(|error| trouble(ns, &error))?;
-        if listed.iter().any(|found| found.options.collation.is_some()) {
-            return Ok(true);
-        }
-        let collection = database.collection::<RawDocumentBuf>(&ns.coll);
-        let mut indexes = match collection.list_indexes().await {
-            Ok(indexes) => indexes,
-            Err(error) if mongo::code(&error) == Some(NOT_FOUND) => return Ok(false),
-            Err(error) => return Err(trouble(ns, &error)),
+        let is_capped = listed.iter().any(|found| found.options.capped == Some(true));
+        let drops = |found: &CollectionSpecification| {
+            found.options.size.is_none_or(|size| size < LARGEST.cast_unsigned())
         };
-        while let Some(index) = indexes.try_next().await.map_err(|error| trouble(ns, &error))? {
-            // The index of `_id` does not say of itself that it is unique, but where it is clustered.
-            if index.keys != doc! {"_id": 1}
-                && index.options.is_some_and(|options| options.unique == Some(true))
-            {
-                return Ok(true);
-            }
+        if is_capped && listed.iter().any(drops) {
+            return Err(Trouble::Failed(nature::drops(ns)));
         }
-        Ok(false)
+        // Where strings are compared otherwise than byte by byte, the index of `_id` ties documents together, too.
+        let is_collated = listed.iter().any(|found| found.options.collation.is_some());
+        Ok(Nature { is_tied: is_collated || self.has_unique_index(ns).await?, is_capped })
     }
 
     async fn begin(&self) -> Result<Open, Trouble> {

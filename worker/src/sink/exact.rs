@@ -13,6 +13,10 @@
 //! statement ends everything, so there is nothing to send again here: an attempt is whole or nothing.
 //!
 //! Guards law 3: the commit holds the documents, the marks and the partitions' offsets, or none of them.
+//!
+//! Documents of capped collections are the exception, for transactions do not write to those. They are written while the transaction is open: behind the
+//! compare, which keeps out who has lost the partition, and before the commit, so that no offset passes what is not written. What comes of an
+//! attempt that ends in between is written again, and the same in the end (ADR 15).
 
 use std::{collections::HashSet, time::Duration};
 
@@ -24,7 +28,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FIRST_PAUSE, LONGEST_PAUSE, Sink, Written,
+    FIRST_PAUSE, LONGEST_PAUSE, Saw, Sink, Written,
     attempt::{Attempt, Judge, Lesson},
     filling::{Filling, Stop, failed_whole},
     send::silent,
@@ -110,14 +114,18 @@ impl<T: Target> Sink<T> {
         for namespace in groups().map(|group| group.namespace).collect::<HashSet<_>>() {
             let ns = &attempt.run.names[namespace.0 as usize];
             let (seen, is_making) = (self.has_seen(ns), making.contains(&namespace));
-            let has_unique = async { Ok(!attempt.is_ordered && self.target.has_unique_index(ns).await?) };
-            if seen.is_none() && has_unique.await.map_err(|trouble| failed_whole(ns, trouble))? {
+            let nature = match seen {
+                Some(seen) => seen.nature,
+                None => self.target.nature(ns).await.map_err(|trouble| failed_whole(ns, trouble))?,
+            };
+            if nature.needs_order() && !attempt.is_ordered {
                 return Ok(Some(Lesson::Unique(namespace)));
             }
-            if is_making && seen != Some(true) {
+            let is_there = seen.is_some_and(|seen| seen.is_there);
+            if is_making && !is_there {
                 self.target.create(ns).await.map_err(|trouble| failed_whole(ns, trouble))?;
             }
-            self.saw(ns, is_making || seen == Some(true));
+            self.saw(ns, Saw { is_there: is_making || is_there, nature });
         }
         Ok(None)
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     checkpoint::{Store, cleared, compare_and_set, set},
     dead_letter::Reason,
-    plan::{Fault, Group, Kind, NamespaceId, Reply, Sort, Statement, commands},
+    plan::{Fault, Group, Kind, NamespaceId, Reply, Sort, Statement, Way, commands},
     sabotage,
 };
 
@@ -111,10 +111,16 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
     }
 
     async fn write(&mut self, ns: &Namespace, group: &Group<'a>) -> Goes<()> {
-        for command in commands(&ns.coll, group, self.sink.limits, true) {
+        let way = if self.sink.is_apart(ns) { Way::InOrder } else { Way::Within };
+        for command in commands(&ns.coll, group, self.sink.limits, way) {
             let sent = &group.statements[command.statements.clone()];
             let bytes = command.body.len() as u64;
-            let reply = match self.transaction.write(ns, raw(command.body)?).await {
+            let body = raw(command.body)?;
+            let answer = match way {
+                Way::Within => self.transaction.write(ns, body).await,
+                _ => self.sink.target.write(ns, body).await,
+            };
+            let reply = match answer {
                 Ok(bytes) => reply(&bytes, group.kind)?,
                 Err(Trouble::Failed(error)) => return Err(error.into()),
                 Err(Trouble::Refused(fault)) => return Err(self.refused(ns, group, sent, fault).await),
@@ -123,6 +129,10 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
                 let to_blame = failed(sent, group.kind, failure.index);
                 let to_blame = to_blame.ok_or_else(|| unexpected(ns, failure.fault))?;
                 return Err(self.refused(ns, group, to_blame, failure.fault).await);
+            }
+            if let Some(fault) = reply.unconfirmed {
+                let context = format!("no majority has confirmed the write to {ns}");
+                return Err(Error::caused(ErrorKind::Transient, context, fault).into());
             }
             accounted(ns, group.kind, sent.len(), &reply)?;
             self.count(group, sent.len(), bytes);
@@ -184,7 +194,10 @@ impl<'a, T: Target, J: Judge> Filling<'_, '_, 'a, T, J> {
     }
 
     async fn read(&mut self, ns: &Namespace, command: Vec<u8>, budget: usize) -> Result<Found> {
-        let found = self.transaction.find(ns, raw(command)?, budget).await;
+        let found = match self.sink.is_apart(ns) {
+            true => self.sink.target.find(ns, raw(command)?, budget).await,
+            false => self.transaction.find(ns, raw(command)?, budget).await,
+        };
         found.map_err(|trouble| failed_whole(ns, trouble))
     }
 

@@ -24,6 +24,7 @@ mod carry;
 mod deployment;
 mod exact;
 mod filling;
+mod nature;
 mod reason;
 #[cfg(test)]
 pub(crate) mod script;
@@ -36,6 +37,8 @@ pub use carry::{Run, Written};
 pub use deployment::Deployment;
 pub(crate) use deployment::Open;
 pub(crate) use filling::failed_whole;
+pub(crate) use nature::LARGEST;
+pub use nature::Nature;
 pub(crate) use reason::UNIQUE_INDEX;
 
 use std::{
@@ -68,10 +71,17 @@ pub struct Sink<T> {
     seen: Arc<Seen>,
 }
 
-/// Collections of the target whose indexes were looked at, and whether they are there.
+/// Collections of the target that were looked at.
 #[derive(Debug, Default)]
 pub struct Seen {
-    collections: Mutex<HashMap<Namespace, bool>>,
+    collections: Mutex<HashMap<Namespace, Saw>>,
+}
+
+/// What was seen of one.
+#[derive(Debug, Clone, Copy)]
+struct Saw {
+    is_there: bool,
+    nature: Nature,
 }
 
 impl Seen {
@@ -80,7 +90,7 @@ impl Seen {
         self.collections().remove(ns);
     }
 
-    fn collections(&self) -> MutexGuard<'_, HashMap<Namespace, bool>> {
+    fn collections(&self) -> MutexGuard<'_, HashMap<Namespace, Saw>> {
         self.collections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,13 +107,24 @@ impl<T> Sink<T> {
         self.seen.clone()
     }
 
-    /// Whether the collection is there; `None` when nobody has looked.
-    fn has_seen(&self, ns: &Namespace) -> Option<bool> {
+    /// What was seen of the collection; `None` when nobody has looked.
+    fn has_seen(&self, ns: &Namespace) -> Option<Saw> {
         self.seen.collections().get(ns).copied()
     }
 
-    fn saw(&self, ns: &Namespace, is_there: bool) {
-        self.seen.collections().insert(ns.clone(), is_there);
+    fn saw(&self, ns: &Namespace, saw: Saw) {
+        self.seen.collections().insert(ns.clone(), saw);
+    }
+
+    /// Whether the collection is written to outside of transactions.
+    fn is_apart(&self, ns: &Namespace) -> bool {
+        self.has_seen(ns).is_some_and(|saw| saw.nature.is_capped)
+    }
+
+    /// Whether of all that happens to these collections only the order counts in which documents come.
+    pub(crate) fn keep_insertions<'n>(&self, mut names: impl Iterator<Item = &'n Namespace>) -> bool {
+        let capped = Nature { is_tied: false, is_capped: true };
+        names.all(|ns| self.has_seen(ns).is_some_and(|saw| saw.nature == capped))
     }
 }
 

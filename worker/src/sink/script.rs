@@ -8,6 +8,7 @@ use std::{
 use bson::{Bson, Document, RawDocumentBuf};
 use common::namespace::Namespace;
 
+use super::Nature;
 use super::target::{Found, Target, Transaction, Trouble, Unfinished};
 
 /// The target.
@@ -21,6 +22,10 @@ pub(crate) struct Script {
     pub(crate) documents: Arc<Mutex<BTreeMap<String, Vec<Document>>>>,
     /// Collections with a unique index.
     pub(crate) unique: Arc<Mutex<Vec<Namespace>>>,
+    /// Capped collections.
+    pub(crate) capped: Arc<Mutex<Vec<Namespace>>>,
+    /// What writes outside of transactions are answered.
+    pub(crate) apart: Arc<Mutex<VecDeque<Result<Document, Trouble>>>>,
     sent: Arc<Mutex<Vec<String>>>,
 }
 
@@ -63,13 +68,22 @@ impl Script {
 impl Target for Script {
     type Transaction = Scripted;
 
-    /// Outside of transactions only how topics are applied is written.
-    async fn write(&self, _: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
-        self.note(summary(&Document::try_from(&command).unwrap()));
-        Ok(bson::doc! {"n": 1, "ok": 1}.to_vec().unwrap())
+    /// Outside of transactions only how topics are applied is written, and capped collections.
+    async fn write(&self, ns: &Namespace, command: RawDocumentBuf) -> Result<Vec<u8>, Trouble> {
+        let command = Document::try_from(&command).unwrap();
+        if !self.capped.lock().unwrap().contains(ns) {
+            self.note(summary(&command));
+            return Ok(bson::doc! {"n": 1, "ok": 1}.to_vec().unwrap());
+        }
+        self.note(format!("apart {}", summary(&command)));
+        let taken = bson::doc! {"n": i32::try_from(ids(&command).len()).unwrap(), "ok": 1};
+        self.apart.lock().unwrap().pop_front().unwrap_or(Ok(taken)).map(|reply| reply.to_vec().unwrap())
     }
 
-    async fn find(&self, _: &Namespace, command: RawDocumentBuf, _: usize) -> Result<Found, Trouble> {
+    async fn find(&self, ns: &Namespace, command: RawDocumentBuf, _: usize) -> Result<Found, Trouble> {
+        if self.capped.lock().unwrap().contains(ns) {
+            self.note("apart");
+        }
         Ok(self.look(&command))
     }
 
@@ -78,8 +92,9 @@ impl Target for Script {
         Ok(())
     }
 
-    async fn has_unique_index(&self, ns: &Namespace) -> Result<bool, Trouble> {
-        Ok(self.unique.lock().unwrap().contains(ns))
+    async fn nature(&self, ns: &Namespace) -> Result<Nature, Trouble> {
+        let is_in = |names: &Mutex<Vec<Namespace>>| names.lock().unwrap().contains(ns);
+        Ok(Nature { is_tied: is_in(&self.unique), is_capped: is_in(&self.capped) })
     }
 
     async fn begin(&self) -> Result<Scripted, Trouble> {

@@ -8,6 +8,7 @@ use common::{
 };
 use mongodb::error::Error as DriverError;
 
+use super::Nature;
 use crate::plan::{Fault, Sort, code};
 
 /// Why a command was not carried out.
@@ -60,8 +61,8 @@ pub trait Target: Clone + Send + Sync + 'static {
     /// Makes a collection unless it is there.
     fn create(&self, ns: &Namespace) -> impl Future<Output = Result<(), Trouble>> + Send;
 
-    /// Whether the collection has a unique index besides that of `_id`.
-    fn has_unique_index(&self, ns: &Namespace) -> impl Future<Output = Result<bool, Trouble>> + Send;
+    /// What the collection asks of who writes to it in batches; nothing where it is not there.
+    fn nature(&self, ns: &Namespace) -> impl Future<Output = Result<Nature, Trouble>> + Send;
 
     /// Begins a transaction.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Trouble>> + Send;

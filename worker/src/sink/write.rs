@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     dead_letter::Reason,
-    plan::{Group, Kind, NamespaceId, Plan, Reply, Sort, Statement, commands},
+    plan::{Group, Kind, NamespaceId, Plan, Reply, Sort, Statement, Way, commands},
 };
 
 /// Repetitions after which operators are told that something does not pass.
@@ -84,7 +84,7 @@ impl<'a, T: Target> Writing<'_, 'a, T> {
     async fn send(&mut self, ns: &Namespace, todo: &Todo<'a>) -> Result<Again<'a>> {
         let Todo { group, tries } = todo;
         let mut again = Again::default();
-        for command in commands(&ns.coll, group, self.sink.limits, false) {
+        for command in commands(&ns.coll, group, self.sink.limits, Way::Each) {
             let sent = &group.statements[command.statements.clone()];
             let bytes = command.body.len() as u64;
             match self.sink.send(ns, command).await? {

@@ -13,7 +13,10 @@ use common::{
 use super::*;
 use crate::{
     plan::{Change, Fault, Limits, code},
-    sink::target::{Found, Transaction, Trouble, Unfinished},
+    sink::{
+        Nature,
+        target::{Found, Transaction, Trouble, Unfinished},
+    },
 };
 
 /// Answers as told, then as a target that takes everything; keeps what it was sent.
@@ -42,8 +45,8 @@ impl Target for Script {
         Ok(())
     }
 
-    async fn has_unique_index(&self, _: &Namespace) -> Result<bool, Trouble> {
-        Ok(false)
+    async fn nature(&self, _: &Namespace) -> Result<Nature, Trouble> {
+        Ok(Nature::default())
     }
 
     async fn begin(&self) -> Result<Never, Trouble> {

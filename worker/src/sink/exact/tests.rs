@@ -211,6 +211,59 @@ async fn what_passes_by_itself_begins_the_whole_anew() {
     assert_eq!(begun, 4);
 }
 
+fn capped() -> Script {
+    let script = Script::default();
+    script.capped.lock().unwrap().push(Namespace::new("db", "coll"));
+    script
+}
+
+#[tokio::test]
+async fn a_capped_collection_is_written_between_the_compare_and_the_commit() {
+    let script = capped();
+    script.holds("coll", [doc! {"_id": 3}]);
+    *script.apart.lock().unwrap() = [taken(2), taken(0)].into();
+    let records = [insert(1), insert(2), delta(4, &doc! {"a": 1})];
+    let written = carry(&script, &records, false).await.unwrap().unwrap();
+    assert_eq!(written.misses[&NamespaceId(0)], 1);
+    let sent = [
+        "create db.coll",
+        "begin",
+        "move 10>12",
+        "apart insert 1 2",
+        "apart update 4",
+        "apart",
+        "find coll",
+        "commit",
+    ];
+    assert_eq!(script.sent(), sent);
+}
+
+#[tokio::test]
+async fn who_has_lost_the_compare_does_not_write_to_a_capped_collection() {
+    let script = capped();
+    script.replies.lock().unwrap().push_back(taken(0));
+    let lesson = carry(&script, &[insert(1)], false).await.unwrap().unwrap_err();
+    assert_eq!(lesson, Lesson::Lost);
+    assert_eq!(script.sent(), ["create db.coll", "begin", "move 10>12", "abort"]);
+}
+
+#[tokio::test]
+async fn a_capped_collection_asks_for_the_sources_order() {
+    let lesson = carry(&capped(), &[insert(1)], true).await.unwrap().unwrap_err();
+    assert_eq!(lesson, Lesson::Unique(NamespaceId(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_majority_has_of_a_capped_collection_is_not_committed() {
+    let script = capped();
+    let unconfirmed = doc! {"n": 1, "writeConcernError": {"code": code::WRITE_CONCERN_FAILED}, "ok": 1};
+    *script.apart.lock().unwrap() = [Ok(unconfirmed), failure(code::DUPLICATE_KEY, "_id")].into();
+    let lesson = carry(&script, &[insert(1)], false).await.unwrap().unwrap_err();
+    assert_eq!(lesson, Lesson::Exists(NamespaceId(0)), "it is there already");
+    let once = ["begin", "move 10>12", "apart insert 1", "abort"];
+    assert_eq!(script.sent(), [&["create db.coll"], &once[..], &once[..]].concat());
+}
+
 #[tokio::test]
 async fn missing_role_is_named() {
     let script = Script::replies([taken(1), failure(code::UNAUTHORIZED, "")]);
