@@ -172,12 +172,19 @@ impl Life {
         let Config { kafka, pipeline, .. } = self.config.as_ref();
         let topics = Topics::new(&kafka.topic_prefix, pipeline);
         let admin = Admin::new(kafka, CLIENT);
-        let client = source.client.clone();
         let most = Budget::of(&self.config.producer).record;
         let (kafka, limits) = ((kafka.clone(), admin), (self.limits.clone(), most));
         let rules = rules(&self.config)?;
-        Routes::open(&state.topics, self.config.filter(), topics, kafka, limits, client, (rules, images))
-            .await
+        Routes::open(
+            &state.topics,
+            self.config.filter(),
+            topics,
+            kafka,
+            limits,
+            source.clone(),
+            (rules, images),
+        )
+        .await
     }
 
     /// The stages, from the stream to Kafka.

@@ -91,13 +91,14 @@ async fn read_a_chunk(config: &Config, source: &Source) -> Result<()> {
     if config.producer.start != Start::Snapshot {
         return Ok(());
     }
-    let collections = catalog::list(&source.client, &config.filter()).await?;
+    let collections = catalog::list(&source.client, &config.filter(), source.server.version).await?;
     let Some(first) = collections.into_iter().next() else { return Ok(()) };
     let query = Query {
         client: source.client.clone(),
         db: first.ns.db,
         uuid: first.uuid,
         range: Range::Behind(None),
+        is_capped: first.kind == catalog::Sort::Capped,
         filter: None,
         most_bytes: 1,
     };

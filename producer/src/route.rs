@@ -17,7 +17,6 @@ use common::{
     position::Topic,
     topics::Topics,
 };
-use mongodb::Client;
 use tokio::time::Instant;
 
 use shape::{Rule, Rules};
@@ -25,7 +24,8 @@ use shape::{Rule, Rules};
 use crate::{
     capture::{Beside, Wanted as Images},
     publish::Limits,
-    snapshot::catalog,
+    snapshot::catalog::{self, Sort},
+    source::Source,
 };
 
 /// How soon a broker is asked again about a topic that it has not heard of.
@@ -65,7 +65,7 @@ pub struct Routes {
     limits: Arc<Limits>,
     /// Bytes of a record, whatever its topic takes.
     most: usize,
-    source: Client,
+    source: Source,
     rules: Rules,
     images: Images,
 }
@@ -82,7 +82,7 @@ impl Routes {
         topics: Topics,
         (kafka, admin): (Kafka, Admin),
         (limits, most): (Arc<Limits>, usize),
-        source: Client,
+        source: Source,
         (rules, images): (Rules, Images),
     ) -> Result<Self> {
         let mut routes =
@@ -206,14 +206,15 @@ impl Routes {
         Err(Error::new(Kind::Misconfigured, format!("Kafka refuses every topic name for {ns}")))
     }
 
-    /// As configured, but one partition where strings that differ in bytes can be equal, for the hash would part them.
+    /// As configured, but one partition where strings that differ in bytes can be equal, for the hash would part them, and where the
+    /// order of all documents counts.
     async fn partitions(&self, ns: &Namespace) -> Result<u16> {
-        let collection = catalog::by_name(&self.source, ns).await?;
+        let collection = catalog::by_name(&self.source.client, ns).await?;
         if let Some(collection) = &collection {
-            collection.kind.check(ns)?;
+            collection.kind.check(ns, self.source.server.version)?;
         }
-        let has_simple_collation = collection.is_none_or(|c| c.has_simple_collation);
-        Ok(if has_simple_collation { self.kafka.partitions } else { 1 })
+        let may_be_parted = collection.is_none_or(|c| c.has_simple_collation && c.kind != Sort::Capped);
+        Ok(if may_be_parted { self.kafka.partitions } else { 1 })
     }
 
     fn wanted(&self, name: String, partitions: u16) -> Wanted {

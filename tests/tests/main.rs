@@ -4,6 +4,7 @@
 //! services are shared. Data is written in two phases, before the snapshot and while streaming, then everything is
 //! compared.
 
+mod capped;
 mod cli;
 mod collections;
 mod configuration;

@@ -88,16 +88,15 @@ async fn collections_created_while_streaming_come_with_all_workers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_capped_collection_is_refused_with_advice() {
-    let mut pipeline = Pipeline::new("capped").await;
-    let capped = doc! {"create": "events", "capped": true, "size": 4096};
-    pipeline.database().run_command(capped).await.expect("the source takes writes");
-    pipeline.collection("events").insert([doc! {"_id": 1}]).await;
+async fn a_time_series_collection_is_refused_with_advice() {
+    let mut pipeline = Pipeline::new("series_before").await;
+    let series = doc! {"create": "events", "timeseries": {"timeField": "t"}};
+    pipeline.database().run_command(series).await.expect("the source takes writes");
     let producer = pipeline.start_producer();
     assert_eq!(producer.ended(Duration::from_secs(60)).await, Some(2), "{}", producer.tail());
     let said = producer.said();
     let ns = format!("{}.events", pipeline.name);
-    for text in [ns.as_str(), "capped", "namespaces.exclude"] {
+    for text in [ns.as_str(), "time series", "namespaces.exclude"] {
         assert!(said.contains(text), "no `{text}` in {said}");
     }
 

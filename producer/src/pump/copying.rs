@@ -1,5 +1,7 @@
 //! The first snapshot: every collection that was there when the slice began.
 
+use std::collections::BTreeSet;
+
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
@@ -14,18 +16,23 @@ use super::{
     reads::{Answer, Asker, Wanted, reread},
     rounds::At,
 };
-use crate::snapshot::{Chunk, Outcome, Progress, Query, Range, catalog};
+use crate::snapshot::{
+    Chunk, Outcome, Progress, Query, Range,
+    catalog::{self, Sort},
+};
 
 /// A snapshot under way.
 pub(super) struct Copying {
     pub(super) progress: Progress,
+    /// UUIDs of those that are capped, as the position has them.
+    pub(super) capped: BTreeSet<String>,
     /// Documents the collections are estimated to hold.
     estimated: u64,
 }
 
 impl Copying {
     pub(super) const fn new(copies: Vec<CollectionCopy>) -> Self {
-        Self { progress: Progress::new(copies), estimated: 0 }
+        Self { progress: Progress::new(copies), capped: BTreeSet::new(), estimated: 0 }
     }
 }
 
@@ -33,7 +40,10 @@ impl Pump {
     /// Lists what is to be copied, once, and makes that durable: a crash never lists anew. At every start the collections are
     /// looked through for kinds that cannot be carried.
     pub(super) async fn list_collections(&mut self) -> Result<()> {
-        let collections = catalog::list(&self.source.client, self.routes.filter()).await?;
+        let version = self.source.server.version;
+        let collections = catalog::list(&self.source.client, self.routes.filter(), version).await?;
+        let capped = collections.iter().filter(|found| found.kind == Sort::Capped);
+        let capped = capped.map(|found| catalog::uuid_text(found.uuid)).collect();
         if self.encoder.position().snapshot == SnapshotState::Wanted {
             let copies: Vec<_> = collections.into_iter().map(|c| catalog::copy(c.ns, c.uuid)).collect();
             self.forget_others(&copies);
@@ -50,6 +60,9 @@ impl Pump {
             if let Some(copying) = &mut self.copying {
                 copying.progress = Progress::new(copies);
             }
+        }
+        if let Some(copying) = &mut self.copying {
+            copying.capped = capped;
         }
         self.estimate().await?;
         self.end_snapshot().await
@@ -79,6 +92,9 @@ impl Pump {
         let Some(copying) = &self.copying else { return Ok(Vec::new()) };
         let chunk = |index| {
             let copy = copying.progress.copy(index);
+            if copying.capped.contains(&copy.uuid) {
+                return Ok((Asker::Copy(index), Wanted::Scan));
+            }
             let after = copy.after.as_ref().map(|after| key_text::parse(after.get())).transpose()?;
             let query = self.query(&copy.ns, parse_uuid(&copy.uuid)?, Range::Behind(after));
             Ok((Asker::Copy(index), Wanted::Chunk(query)))
@@ -89,12 +105,13 @@ impl Pump {
     /// A read of one collection, of a round's usual size.
     pub(super) fn query(&self, ns: &Namespace, uuid: [u8; 16], range: Range) -> Query {
         let (client, most_bytes) = (self.source.client.clone(), self.rounds.chunk_bytes);
-        Query { client, db: ns.db.clone(), uuid, range, filter: None, most_bytes }
+        Query { client, db: ns.db.clone(), uuid, range, is_capped: false, filter: None, most_bytes }
     }
 
     pub(super) async fn copy_read(&mut self, index: usize, answer: Answer, at: &At<'_>) -> Result<()> {
         match answer {
             Answer::Chunk(Outcome::Read(chunk)) => self.chunk(index, &chunk, at.time).await,
+            Answer::Scan => self.scan(index, at.time).await,
             _ => self.find_again(index).await,
         }
     }
@@ -125,13 +142,13 @@ impl Pump {
     }
 
     /// A copy that goes on.
-    fn open_copy(&self, index: usize) -> Option<CollectionCopy> {
+    pub(super) fn open_copy(&self, index: usize) -> Option<CollectionCopy> {
         let copy = self.copying.as_ref()?.progress.copy(index);
         (!copy.done).then(|| copy.clone())
     }
 
     /// A collection that cannot be read under its UUID was dropped, or renamed a moment ago, which the stream will tell.
-    async fn find_again(&mut self, index: usize) -> Result<()> {
+    pub(super) async fn find_again(&mut self, index: usize) -> Result<()> {
         reread("gone");
         let Some(mut copy) = self.open_copy(index) else { return Ok(()) };
         if catalog::by_uuid(&self.source.client, &copy.ns.db, parse_uuid(&copy.uuid)?).await?.is_some() {

@@ -24,8 +24,8 @@ impl Pump {
         if kind == Sort::View {
             tracing::info!(%ns, "a view is not carried: it holds no documents");
         }
-        kind.check(&ns)?;
-        Ok(kind == Sort::Plain)
+        kind.check(&ns, self.source.server.version)?;
+        Ok(matches!(kind, Sort::Plain | Sort::Capped))
     }
 }
 

@@ -5,6 +5,7 @@
 //! publisher is not published, and the position says so.
 
 mod barriers;
+mod capped;
 mod copying;
 mod indexes;
 mod made;
@@ -255,7 +256,10 @@ impl Pump {
         self.rounds.saw(db, coll);
         self.follow_names(event).await?;
         let is_create = event.operation == Operation::Create;
-        if (is_create && !self.may_be_made(event, db, coll)?) || self.is_drop_of_a_view(event) {
+        if (is_create && !self.may_be_made(event, db, coll)?)
+            || self.is_drop_of_a_view(event)
+            || self.comes_with_its_copy(event, db, coll)
+        {
             return Ok(());
         }
         let sight = event.cluster_time.map(|time| Sight { time, is_create });

@@ -39,6 +39,7 @@ impl Pump {
         match (event.operation, event.to.and_then(name)) {
             (Operation::Rename, Some(to)) => self.renamed(event, &from, &to).await,
             (Operation::Drop, _) => {
+                self.unscanned(&from);
                 self.sights.forget(&from);
                 self.rounds.touch(from);
                 Ok(())
@@ -52,6 +53,7 @@ impl Pump {
             self.rounds.touch(ns.clone());
             self.sights.forget(ns);
         }
+        self.unscanned(to);
         let copies = self.copying.as_ref().map_or(&[][..], |copying| copying.progress.copies());
         let open = copies.iter().enumerate().filter(|(_, copy)| !copy.done);
         let open: Vec<(usize, CollectionCopy)> = open.map(|(i, copy)| (i, copy.clone())).collect();
@@ -97,7 +99,7 @@ impl Pump {
     async fn adopt(&mut self, event: &ChangeEvent<'_>, from: &Namespace, to: &Namespace) -> Result<()> {
         let found = catalog::by_name(&self.source.client, to).await?;
         if let Some(found) = &found {
-            found.kind.check(to)?;
+            found.kind.check(to, self.source.server.version)?;
         }
         let Some(uuid) = event.collection_uuid.or(found.map(|found| found.uuid)) else { return Ok(()) };
         tracing::info!(%from, %to, "a collection that was not carried got a carried name; it is copied");
@@ -108,10 +110,15 @@ impl Pump {
             self.options(&to.db, uuid, time, &route, false).await?;
         }
         let copy = catalog::copy(to.clone(), uuid);
+        let is_capped = self.is_capped(to, uuid).await?;
         self.uncopied(to);
         self.encoder.copy(&copy)?;
         self.encoder.position_mut().snapshot = SnapshotState::Copying;
-        self.copying.get_or_insert_with(|| Copying::new(Vec::new())).progress.add(copy);
+        let copying = self.copying.get_or_insert_with(|| Copying::new(Vec::new()));
+        if is_capped {
+            copying.capped.insert(copy.uuid.clone());
+        }
+        copying.progress.add(copy);
         self.set_pace();
         Ok(())
     }

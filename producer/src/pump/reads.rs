@@ -30,6 +30,8 @@ pub(super) enum Wanted {
     Missing(Query, Vec<Vec<u8>>),
     /// Nothing, for the namespace names no collection: all of these keys are missing, unless it gets one meanwhile.
     Nothing(Namespace, Vec<Vec<u8>>),
+    /// Nothing yet: a capped collection is read while the stream waits.
+    Scan,
 }
 
 /// What came of it.
@@ -42,6 +44,8 @@ pub(super) enum Answer {
     Missing(Presence),
     /// Of the keys of a namespace that named no collection.
     Nothing(Vec<Vec<u8>>),
+    /// That now is the time to read.
+    Scan,
 }
 
 /// Reads at `time`.
@@ -53,6 +57,7 @@ pub(super) async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bo
             presence::missing(query, keys, time, is_transactional).await.map(Answer::Missing)
         }
         Wanted::Nothing(_, keys) => Ok(Answer::Nothing(keys)),
+        Wanted::Scan => Ok(Answer::Scan),
     }
 }
 

@@ -87,15 +87,15 @@ impl Pump {
     pub(super) async fn wanted_repairs(&mut self) -> Result<Vec<(Asker, Wanted)>> {
         let mut wanted = Vec::new();
         for (ns, requests) in self.repairs.next(self.rounds.parallel) {
-            let uuid = match self.collection_to_read(&ns).await? {
-                Ok(collection) => collection.uuid,
+            let found = match self.collection_to_read(&ns).await? {
+                Ok(collection) => collection,
                 Err(why) => {
                     requests.into_iter().for_each(|(request, _)| self.turn_down(request, why));
                     continue;
                 }
             };
             let (requests, keys): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
-            let query = self.query(&ns, uuid, Range::Behind(None));
+            let query = self.query_of(&ns, &found, Range::Behind(None));
             wanted.push((Asker::Repairs(ns, requests), Wanted::Keys(query, keys)));
         }
         Ok(wanted)
@@ -111,7 +111,7 @@ impl Pump {
         }
         let found = catalog::by_name(&self.source.client, ns).await?;
         Ok(match found {
-            Some(found) if found.kind == Sort::Plain => Ok(found),
+            Some(found) if matches!(found.kind, Sort::Plain | Sort::Capped) => Ok(found),
             Some(_) => Err("the namespace is no plain collection"),
             None => Err(GONE),
         })

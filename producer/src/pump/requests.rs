@@ -103,12 +103,12 @@ impl Pump {
         if let Some(why) = self.contradiction(request) {
             return Ok(Err(why));
         }
-        let uuid = match self.collection_to_read(&request.ns).await? {
+        let found = match self.collection_to_read(&request.ns).await? {
             Ok(found) if request.reconcile && !found.has_simple_collation => return Ok(Err(COLLATED)),
-            Ok(found) => found.uuid,
+            Ok(found) => found,
             Err(why) => return Ok(Err(why)),
         };
-        let text = catalog::uuid_text(uuid);
+        let text = catalog::uuid_text(found.uuid);
         if request.uuid.as_ref().is_some_and(|before| *before != text) {
             return Ok(Err("the collection was dropped or renamed meanwhile"));
         }
@@ -120,7 +120,7 @@ impl Pump {
         let Ok(filter) = request.filter.as_ref().map(|filter| filter_of(filter.get())).transpose() else {
             return Ok(Err("the filter is no document of Extended JSON"));
         };
-        let query = Query { filter, ..self.query(&request.ns, uuid, Range::Behind(after)) };
+        let query = Query { filter, ..self.query_of(&request.ns, &found, Range::Behind(after)) };
         Ok(Ok((text, if keys.is_empty() { Wanted::Chunk(query) } else { Wanted::Keys(query, keys) })))
     }
 

@@ -144,9 +144,7 @@ impl Pump {
         }
         Ok(match self.collection_to_read(ns).await? {
             Ok(Collection { has_simple_collation: false, .. }) => Err(COLLATED.to_owned()),
-            Ok(Collection { uuid, .. }) => {
-                Ok(Some(Wanted::Missing(self.query(ns, uuid, Range::Behind(None)), keys)))
-            }
+            Ok(found) => Ok(Some(Wanted::Missing(self.query_of(ns, &found, Range::Behind(None)), keys))),
             Err(GONE) => Ok(Some(Wanted::Nothing(ns.clone(), keys))),
             Err(why) => Err(why.to_owned()),
         })

@@ -1,7 +1,8 @@
 //! Reading at one cluster time, 5.0 and later: `find` with `readConcern {level: snapshot, atClusterTime}`.
 //!
 //! The reply names the time it was read at. A dropped or renamed collection answers `ok`, empty and finished, *without* that
-//! time, so a reply without it is never taken for "empty".
+//! time, so a reply without it is never taken for "empty". A capped collection can be read only as it is now; there a dropped one
+//! is an error.
 
 use bson::RawDocumentBuf;
 use common::{
@@ -36,7 +37,7 @@ pub(super) async fn read(query: &Query, time: ClusterTime) -> Result<Outcome> {
             Ok(reply) => reply,
             Err(error) => return refused(query, error),
         };
-        if !reply::was_read_at(&reply, time)? {
+        if !query.is_capped && !reply::was_read_at(&reply, time)? {
             return Ok(Outcome::Gone);
         }
         bytes += reply.as_raw_document().as_bytes().len();
@@ -55,7 +56,11 @@ fn command(query: &Query, time: ClusterTime) -> Result<Vec<u8>> {
     let mut command = Writer::new();
     query::begin(query, &mut command)?;
     command.i32(b"batchSize", BATCH_DOCUMENTS.cast_signed());
-    query::at(time, &mut command);
+    if query.is_capped {
+        query::from(time, &mut command)
+    } else {
+        query::at(time, &mut command)
+    }
     command.end();
     Ok(command.into_bytes())
 }

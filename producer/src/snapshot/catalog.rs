@@ -3,7 +3,7 @@
 use bson::{Bson, Document, doc};
 use common::{
     error::{Error, Kind, Result},
-    mongo,
+    mongo::{self, Version},
     namespace::{Filter, Namespace},
     position::CollectionCopy,
 };
@@ -14,6 +14,8 @@ use mongodb::{
 };
 
 const NAMESPACE_NOT_FOUND: i32 = 26;
+/// From this version on change streams tell of what a capped collection drops (tried on 4.4.2, 5.0.4 and 6.0.27).
+const TELLS_DROPPED: Version = Version::new(5, 0, 0);
 
 /// A collection of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub enum Sort {
     View,
     /// Its measurements lie in buckets that change streams do not show.
     TimeSeries,
-    /// Cannot be read at a cluster time, and what it drops by itself is in no change stream.
+    /// Cannot be read at a cluster time, and keeps its documents in the order in which they came.
     Capped,
 }
 
@@ -46,18 +48,21 @@ impl Sort {
     ///
     /// # Errors
     /// [`Kind::Misconfigured`], naming the namespace and what to do.
-    pub fn check(self, ns: &Namespace) -> Result<()> {
-        match self.refusal() {
+    pub fn check(self, ns: &Namespace, version: Version) -> Result<()> {
+        match self.refusal(version) {
             None => Ok(()),
             Some(why) => Err(refused(&format!("{ns} is {why}"))),
         }
     }
 
-    const fn refusal(self) -> Option<&'static str> {
+    /// Why a source of this version does not tell all of it.
+    fn refusal(self, version: Version) -> Option<&'static str> {
         match self {
-            Self::Plain | Self::View => None,
             Self::TimeSeries => Some("a time series collection"),
-            Self::Capped => Some("a capped collection"),
+            Self::Capped if version < TELLS_DROPPED => Some(
+                "a capped collection, and the source tells only from 5.0 on what such a collection drops",
+            ),
+            Self::Plain | Self::View | Self::Capped => None,
         }
     }
 }
@@ -92,15 +97,15 @@ pub async fn estimate(client: &Client, ns: &Namespace) -> Result<u64> {
 /// The carried collections that hold documents. Views are passed over.
 ///
 /// # Errors
-/// [`Kind::Misconfigured`] for collections that cannot be carried (capped, time series), all of them at once; transient
-/// when the source does not answer.
-pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Collection>> {
+/// [`Kind::Misconfigured`] for collections that cannot be carried (time series; capped ones before 5.0), all of them at once;
+/// transient when the source does not answer.
+pub async fn list(client: &Client, filter: &Filter, version: Version) -> Result<Vec<Collection>> {
     let names = client.list_database_names().await;
     let names = names.map_err(|error| mongo::failed("cannot list the source's databases", error))?;
     let (mut found, mut refusals) = (Vec::new(), Vec::new());
     for db in names.into_iter().filter(|db| filter.reaches(db)) {
         for collection in of_database(client, &db, doc! {}).await? {
-            match (collection.kind, collection.kind.refusal()) {
+            match (collection.kind, collection.kind.refusal(version)) {
                 _ if !filter.carries(&collection.ns) => {}
                 (_, Some(why)) => refusals.push(format!("{} is {why}", collection.ns)),
                 (Sort::View, None) => {
@@ -187,4 +192,31 @@ fn collection(db: &str, spec: CollectionSpecification) -> Collection {
     }
     let has_simple_collation = spec.options.collation.is_none();
     Collection { ns: Namespace::new(db, spec.name), uuid, has_simple_collation, kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_source_does_not_tell_is_refused_by_name() {
+        let (ns, of) = (Namespace::new("db", "odd"), |major| Version::new(major, 0, 0));
+        for (kind, version, refused) in [
+            (Sort::Plain, of(4), None),
+            (Sort::View, of(4), None),
+            (Sort::Capped, of(6), None),
+            (Sort::Capped, of(5), None),
+            (Sort::Capped, Version::new(4, 4, 29), Some("capped")),
+            (Sort::TimeSeries, of(6), Some("time series")),
+        ] {
+            let said = kind.check(&ns, version).map_err(|error| error.context);
+            match refused {
+                None => assert_eq!(said, Ok(())),
+                Some(what) => {
+                    let said = said.unwrap_err();
+                    assert!(said.contains("db.odd") && said.contains(what), "{said}");
+                }
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the list of collections and the reading of chunks and keys. Must not publish: what is read goes to the weave, which
 //! puts it where it belongs. Guards: a chunk belongs to a collection's UUID, and every reply is known to have been read at the
-//! cluster time that was asked for.
+//! cluster time that was asked for, but of capped collections, which know only the present.
 
 mod at_time;
 pub mod catalog;
@@ -14,6 +14,7 @@ pub mod presence;
 mod progress;
 mod query;
 mod reply;
+mod scan;
 mod transactional;
 
 use common::{cluster_time::ClusterTime, error::Result};
@@ -21,6 +22,7 @@ use common::{cluster_time::ClusterTime, error::Result};
 pub use chunk::{Chunk, Outcome};
 pub use progress::Progress;
 pub use query::{Query, Range};
+pub use scan::{Scan, Scanned};
 
 /// Reads what `query` asks for as it was at `time`; `is_transactional` where the server takes a cluster time only inside
 /// transactions (4.4).

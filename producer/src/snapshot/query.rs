@@ -25,6 +25,9 @@ pub struct Query {
     pub uuid: [u8; 16],
     /// Which of its documents.
     pub range: Range,
+    /// Whether the collection is capped. Such cannot be read at a cluster time (246): what is read then is what the collection holds
+    /// at the time that is asked for or later, document by document.
+    pub is_capped: bool,
     /// Only those of the range that this finds, raw BSON.
     pub filter: Option<Vec<u8>>,
     /// Bytes after which the chunk ends.
@@ -164,6 +167,14 @@ pub(super) fn at(time: ClusterTime, command: &mut Writer) {
     command.begin_document(b"readConcern");
     command.str(b"level", "snapshot");
     command.timestamp(b"atClusterTime", time.0);
+    command.end();
+}
+
+/// The read concern: nothing as it was before `time`, and nothing that may be rolled back.
+pub(super) fn from(time: ClusterTime, command: &mut Writer) {
+    command.begin_document(b"readConcern");
+    command.str(b"level", "majority");
+    command.timestamp(b"afterClusterTime", time.0);
     command.end();
 }
 
