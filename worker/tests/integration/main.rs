@@ -6,6 +6,7 @@
 
 mod apply;
 mod barriers;
+mod capped;
 mod crashes;
 mod desk;
 mod lost;

@@ -31,7 +31,7 @@ async fn proxy(pipe: &Pipe) -> Proxy {
 }
 
 /// For how long a transaction of the partitions' owners has been open.
-async fn open_for(pipe: &Pipe) -> Option<Duration> {
+pub(crate) async fn open_for(pipe: &Pipe) -> Option<Duration> {
     let owners = pipe.positions().distinct("owner", doc! {}).await.unwrap();
     let admin = pipe.target.client().database("admin");
     let theirs = doc! {"transaction": {"$exists": true}, "lsid.id": {"$in": owners}};
