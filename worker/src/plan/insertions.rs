@@ -11,7 +11,11 @@
 
 use std::collections::HashSet;
 
-use super::{Change, Kind, Late, NamespaceId, Options, Plan, Record, in_order, plan};
+use super::{
+    Change, Kind, NamespaceId, Options, Plan, Record,
+    in_order::{Late, in_order},
+    steps::plan,
+};
 
 /// Plans the writes of a batch whose records are in source order, so that what is new comes in that order.
 #[must_use]

@@ -24,7 +24,7 @@ use mongodb::{
 use tokio::time::timeout;
 
 use super::{
-    LARGEST, Nature, nature,
+    nature::{self, LARGEST, Nature},
     send::silent,
     target::{Found, Target, Transaction, Trouble, Unfinished, size, trouble},
 };

@@ -8,7 +8,7 @@ use std::{
 use bson::{Bson, Document, RawDocumentBuf};
 use common::namespace::Namespace;
 
-use super::Nature;
+use super::nature::Nature;
 use super::target::{Found, Target, Transaction, Trouble, Unfinished};
 
 /// The target.

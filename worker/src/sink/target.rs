@@ -8,7 +8,7 @@ use common::{
 };
 use mongodb::error::Error as DriverError;
 
-use super::Nature;
+use super::nature::Nature;
 use crate::plan::{Fault, Sort, code};
 
 /// Why a command was not carried out.
