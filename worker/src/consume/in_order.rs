@@ -49,12 +49,26 @@ impl Reader {
         assigned.map_err(|error| failed("cannot take an ordered topic on", error))
     }
 
-    /// Lets go of what was assigned and not read, and of the topics whose first partition is among them, whose lanes are drained.
+    /// Forgets which of these were assigned and not read; gives those.
+    pub(super) fn let_go(&mut self, partitions: &TopicPartitionList) -> TopicPartitionList {
+        let is_gone =
+            |held: &Partition, _: &mut Tap| partitions.find_partition(&held.topic, held.number).is_some();
+        let gone = self.leading.held.extract_if(.., is_gone);
+        gone.map(|(held, _)| (held.topic.to_string(), held.number, Offset::Invalid)).collect()
+    }
+
+    /// Has the client forget that it paused partitions. A pause outlives the assignment that it was made for (read: librdkafka 2.12,
+    /// `rd_kafka_assignment_serve_removals`): a partition that came back once its topic is no longer ordered would never be read.
+    pub(super) fn resume(&self, partitions: &TopicPartitionList) -> Result<()> {
+        if partitions.count() == 0 {
+            return Ok(());
+        }
+        self.consumer.resume(partitions).map_err(|error| failed("cannot take a pause back", error))
+    }
+
+    /// Lets go of the topics whose first partition is among these, and whose lanes are drained.
     pub(super) fn stop_leading(&mut self, partitions: &TopicPartitionList) -> Result<()> {
         for element in partitions.elements() {
-            self.leading
-                .held
-                .retain(|held, _| held.number != element.partition() || *held.topic != *element.topic());
             if element.partition() != 0 || !self.leading.led.remove(element.topic()) {
                 continue;
             }

@@ -194,8 +194,11 @@ impl Reader {
         for element in partitions.elements() {
             report::lag(&Partition { topic: element.topic().into(), number: element.partition() }, 0.0);
         }
+        let held = self.let_go(partitions);
         self.stop_leading(partitions)?;
         give_up(&self.consumer, partitions).map_err(|error| failed("cannot give partitions up", error))?;
+        // Not before, or records would come that nobody reads.
+        self.resume(&held)?;
         self.report_rebalance("revoked", lanes.len());
         Ok(true)
     }

@@ -230,3 +230,29 @@ async fn value_that_a_document_with_a_dead_letter_kept_makes_another_dead_letter
     pipe.until_is(&people, 1, &sits(1, 1)).await;
     assert!(worker.stop().0.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partition_that_was_held_is_read_once_its_topic_is_no_longer_ordered() {
+    let pipe = Pipe::new("held").await;
+    let people = pipe.events("people", 2).await;
+    pipe.unique(&people, "seat").await;
+    let options = "[kafka.options]\n\"session.timeout.ms\" = \"6000\"\n";
+    let first = pipe.worker(options);
+    pipe.publish(&people, (0..20).map(|id| insert(sits(id, id)))).await;
+    pipe.until_count(&people, 20).await;
+    let second = pipe.worker(options);
+    second.until_log("partitions assigned partitions=1");
+    let read = |worker: &Worker| worker.metric("oplogue_worker_assigned_partitions");
+    until("one reads both and the other holds one", async || read(&first) + read(&second) == 2.0).await;
+    let (leader, holder) = if read(&first) > 0.0 { (first, second) } else { (second, first) };
+    // What the holder held goes to the leader; the holder's client stays the same.
+    holder.signal("STOP");
+    until("the leader is alone", async || pipe.members() == 1).await;
+    pipe.coll(&people).drop_index("seat_1").await.unwrap();
+    holder.signal("CONT");
+    until("they share, side by side", async || read(&leader) == 1.0 && read(&holder) == 1.0).await;
+    assert!(leader.stop().0.success());
+    until("the holder has both", async || read(&holder) == 2.0).await;
+    pipe.publish(&people, (20..40).map(|id| insert(sits(id, id)))).await;
+    pipe.until_count(&people, 40).await;
+}
