@@ -185,7 +185,7 @@ async fn a_collection_made_in_a_transaction_is_made_once_and_its_transaction_sta
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collection_of_the_targets_own_stays_as_it_is() {
+async fn a_collection_of_the_targets_own_stops_the_worker_or_stays_as_it_is() {
     let mut pipeline = Pipeline::new("ddl_own").await;
     let own =
         doc! {"create": "users", "validator": {"own": {"$exists": false}}, "collation": {"locale": "fr"}};
@@ -193,7 +193,18 @@ async fn a_collection_of_the_targets_own_stays_as_it_is() {
     let before = options(&pipeline.target, &pipeline.name).await["users"].clone();
     run(&pipeline, doc! {"create": "users", "collation": insensitive(), "validator": {"a": 1}}).await;
     pipeline.collection("users").insert([doc! {"_id": "x", "a": 1}]).await;
-    pipeline.start(1).await;
+    pipeline.start_producer().ready().await;
+    let status = pipeline.start_worker().ended(DEADLINE).await;
+    let said = pipeline.workers[0].said();
+    assert_eq!(status, Some(2), "{said}");
+    let ns = format!("{}.users already", pipeline.name);
+    for text in [&ns, "`collation` is", r#""locale": "fr""#, r#""locale": "en""#, "worker.ddl.differing"] {
+        assert!(said.contains(text), "`{text}` is not said:\n{said}");
+    }
+    assert_eq!(pipeline.at_target("users").count().await, 0);
+
+    pipeline.settings["worker"]["ddl"] = json!({"differing": "ignore"});
+    pipeline.restart_worker(0).ready().await;
     pipeline.copied().await;
     run(&pipeline, doc! {"collMod": "users", "validator": {"a": {"$gt": 0}}}).await;
     pipeline.collection("users").insert([doc! {"_id": "y", "a": 2}]).await;

@@ -53,6 +53,7 @@ impl Default for Ddl {
             rename: DdlPolicy::Apply,
             indexes: DdlPolicy::Apply,
             create: DdlPolicy::Apply,
+            differing: OtherDdl::Fail,
             modify: DdlPolicy::Apply,
             other: OtherDdl::Ignore,
         }

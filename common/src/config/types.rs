@@ -328,11 +328,11 @@ pub enum DdlPolicy {
     Fail,
 }
 
-/// What to do about definition changes that are not applied.
+/// What to do about what is not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OtherDdl {
-    /// Pass over it, with a warning in the log and a metric.
+    /// Pass over it, with a warning in the log; definition changes are counted, too.
     Ignore,
     /// Stop, naming the namespace.
     Fail,
@@ -352,6 +352,9 @@ pub struct Ddl {
     /// `create` with its options, and the options that a collection has when it is copied or first seen. `apply` makes the collection before
     /// its first document; where the target has no transactions it is made plain.
     pub create: DdlPolicy,
+    /// A collection that `create` is to make, where the target has one already that compares strings by another collation, or is capped where the
+    /// source's is not: documents that differ at the source may be one there, or get lost. `ignore` leaves it as it is.
+    pub differing: OtherDdl,
     /// `modify` of a collection's options. `apply` passes over them where the target has no transactions.
     pub modify: DdlPolicy,
     /// What is left: `shardCollection` and the like. Nothing of it is applied.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bson::{Document, doc};
+use bson::{Binary, Document, doc, spec::BinarySubtype};
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
@@ -36,18 +36,22 @@ impl Pump {
         if indexes.is_empty() {
             return Ok(());
         }
-        self.read_definition(Operation::CreateIndexes, doc! {"indexes": indexes}, time, route)
+        self.read_definition((Operation::CreateIndexes, None), doc! {"indexes": indexes}, time, route)
     }
 
-    /// Adds a definition that was read, not streamed, worded as the server words its making.
+    /// Adds a definition that was read, not streamed, worded as the server words its making; with its collection's UUID, where that is certain.
     pub(super) fn read_definition(
         &mut self,
-        operation: Operation<'_>,
+        (operation, uuid): (Operation<'_>, Option<[u8; 16]>),
         description: Document,
         time: ClusterTime,
         route: &Arc<Route>,
     ) -> Result<()> {
-        let event = event(operation, &route.topic.ns, description, time).to_vec();
+        let mut event = event(operation, &route.topic.ns, description, time);
+        if let Some(uuid) = uuid {
+            event.insert("collectionUUID", Binary { subtype: BinarySubtype::Uuid, bytes: uuid.to_vec() });
+        }
+        let event = event.to_vec();
         let event =
             event.map_err(|error| Error::caused(Kind::Invariant, "a definition does not encode", error))?;
         let event = raw::Document::new(&event).and_then(ChangeEvent::parse).map_err(unreadable)?;

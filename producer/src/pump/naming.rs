@@ -16,6 +16,7 @@ use common::{
 use super::{
     Pump,
     copying::{Copying, parse_uuid},
+    options::Meant,
     unreadable,
 };
 use crate::{route::Decision, snapshot::catalog};
@@ -107,7 +108,8 @@ impl Pump {
         if let (Some(route), Some(time), true) =
             (self.route(&to.db, &to.coll, None).await?, event.cluster_time, self.is_alone)
         {
-            self.options(&to.db, uuid, time, &route, false).await?;
+            let meant = Meant { uuid, is_certain: event.collection_uuid.is_some() };
+            self.options(&to.db, meant, time, &route, false).await?;
         }
         let copy = catalog::copy(to.clone(), uuid);
         let is_capped = self.is_capped(to, uuid).await?;

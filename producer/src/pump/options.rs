@@ -30,6 +30,14 @@ use crate::{route::Route, snapshot::catalog};
 /// From this version on the stream tells when a collection is made.
 const TELLS_MAKING: Version = Version::new(6, 0, 0);
 
+/// A collection whose options are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Meant {
+    pub(super) uuid: [u8; 16],
+    /// Whether it is certainly the one of that name at this place; else the name was looked up now and may be another's.
+    pub(super) is_certain: bool,
+}
+
 /// Which namespaces' options have been looked at.
 pub(super) struct Sights {
     tells: bool,
@@ -77,7 +85,8 @@ impl Pump {
             return Ok(());
         }
         self.sights.seen.insert(copy.ns.clone());
-        self.options(&copy.ns.db, parse_uuid(&copy.uuid)?, time, route, is_empty).await
+        let meant = Meant { uuid: parse_uuid(&copy.uuid)?, is_certain: true };
+        self.options(&copy.ns.db, meant, time, route, is_empty).await
     }
 
     /// Adds the options of a collection that an event shows, where nothing has told of them.
@@ -98,22 +107,25 @@ impl Pump {
             None => catalog::by_name(&self.source.client, ns).await?.map(|found| found.uuid),
         };
         let (Some(uuid), Some(time)) = (uuid, event.cluster_time) else { return Ok(()) };
-        self.options(&ns.db, uuid, time, route, false).await
+        let meant = Meant { uuid, is_certain: event.collection_uuid.is_some() };
+        self.options(&ns.db, meant, time, route, false).await
     }
 
     /// Adds the options of a collection, if it has any or no document makes it.
     pub(super) async fn options(
         &mut self,
         db: &str,
-        uuid: [u8; 16],
+        meant: Meant,
         time: ClusterTime,
         route: &Arc<Route>,
         is_empty: bool,
     ) -> Result<()> {
-        let Some(options) = catalog::options(&self.source.client, db, uuid).await? else { return Ok(()) };
+        let found = catalog::options(&self.source.client, db, meant.uuid).await?;
+        let Some(options) = found else { return Ok(()) };
         if options.is_empty() && !is_empty {
             return Ok(());
         }
-        self.read_definition(Operation::Create, options, time, route)
+        let uuid = meant.is_certain.then_some(meant.uuid);
+        self.read_definition((Operation::Create, uuid), options, time, route)
     }
 }

@@ -24,6 +24,7 @@ fn policy() -> Policy {
         rename: DdlPolicy::Ignore,
         indexes: DdlPolicy::Ignore,
         create: DdlPolicy::Ignore,
+        differing: OtherDdl::Fail,
         modify: DdlPolicy::Ignore,
         other: OtherDdl::Ignore,
     };

@@ -4,7 +4,8 @@
 //! barrier's document stands: one who stood still before it and wakes up late makes nothing. What a transaction cannot make here (a sharded
 //! target may refuse) is made without.
 //!
-//! A collection of that name which is there already stays as it is, but for a validator that is off or was not there.
+//! A collection of that name which is there already stays as it is, but for a validator that is off or was not there; where it may come to hold other
+//! documents than the source's, the worker stops.
 
 use bson::{Bson, Document, doc};
 use common::{
@@ -19,7 +20,7 @@ use super::{
     deed::{Collections, PATIENCE, answered, binary},
     definition::Definition,
     notes::Notes,
-    options,
+    options::{self, Differing},
     work::Work,
 };
 use crate::{
@@ -64,7 +65,7 @@ impl Collections {
             tracing::warn!(%ns, what, "not carried to the target: options of the source's own, or what field rules change");
         }
         if let Some(options) = &definition.make {
-            self.ensure(ns, options, fence).await?;
+            self.ensure(ns, (options, definition.insists), fence).await?;
         }
         let Some(there) = self.there(ns).await? else {
             // Gone, or never made here; an index makes it.
@@ -90,15 +91,15 @@ impl Collections {
         definition.validation.iter().any(|(name, value)| there.options.get(name) != Some(value))
     }
 
-    /// Makes the collection, unless there is one.
-    async fn ensure(&self, ns: &Namespace, options: &Document, fence: &Fence) -> Result<()> {
+    /// Makes the collection, unless there is one, which has to have these options if somebody insists.
+    async fn ensure(
+        &self,
+        ns: &Namespace,
+        (options, insists): (&Document, bool),
+        fence: &Fence,
+    ) -> Result<()> {
         if let Some(there) = self.there(ns).await? {
-            let differing = options::differing(&there.options, options);
-            if !differing.is_empty() {
-                let options = differing.join(", ");
-                tracing::warn!(%ns, options, "the target's collection has other options than the source's, and stays as it is");
-            }
-            return Ok(());
+            return settle(ns, &options::differing(&there.options, options), insists);
         }
         if options::is_capped(options) && !self.takes_uuid {
             let context = format!(
@@ -188,6 +189,23 @@ impl Collections {
         let forgotten = noted.delete_one(doc! {"_id": binary(uuid)}).into_future();
         answered(ns, PATIENCE, forgotten).await?.map(drop).map_err(|error| failed(ns, &error))
     }
+}
+
+/// What becomes of a collection that is there already with other options.
+fn settle(ns: &Namespace, differing: &[Differing], insists: bool) -> Result<()> {
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let what = differing.iter().map(Differing::to_string).collect::<Vec<_>>().join(", ");
+    if insists && differing.iter().any(|differing| differing.is_grave) {
+        let context = format!(
+            "the target has {ns} already, with other options than the source's, and a collection keeps them: {what}. Drop or rename it at the \
+             target, or make it there with the source's options; or set worker.ddl.differing to `ignore`, and it stays as it is"
+        );
+        return Err(Error::new(Kind::Misconfigured, context));
+    }
+    tracing::warn!(%ns, what, "the target's collection has other options than the source's, and stays as it is");
+    Ok(())
 }
 
 async fn make_within(

@@ -11,6 +11,8 @@ use super::{notes::Notes, translated, work::Work};
 pub(super) struct Definition {
     /// The options that it is made with, where it is to be made.
     pub(super) make: Option<Document>,
+    /// Whether one that is there already with other options is a reason to stop.
+    pub(super) insists: bool,
     /// What `collMod` is told of validation; empty for nothing.
     pub(super) validation: Document,
     /// What is done about indexes.

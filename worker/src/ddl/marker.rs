@@ -45,8 +45,12 @@ pub(super) enum Change {
     CreateIndexes(Namespace, Vec<bson::Document>),
     /// By their names.
     DropIndexes(Namespace, Vec<String>),
-    /// Its options.
-    Create(Namespace, bson::Document),
+    Create {
+        ns: Namespace,
+        options: bson::Document,
+        /// Whether they are known to be this collection's. Before 6.0 they are looked up by a name that may be another's by then.
+        is_certain: bool,
+    },
     /// What `collMod` takes, of an index or of options.
     Modify(Namespace, bson::Document),
 }
@@ -75,7 +79,7 @@ impl Marker {
             Change::Rename { .. } => "rename",
             Change::CreateIndexes(..) => "createIndexes",
             Change::DropIndexes(..) => "dropIndexes",
-            Change::Create(..) => "create",
+            Change::Create { .. } => "create",
             Change::Modify(..) => "modify",
         }
     }
@@ -131,7 +135,10 @@ impl Change {
                 let names = indexes(event.bytes)?.into_iter().map(name).collect::<Result<_>>()?;
                 Ok(Self::DropIndexes(ns, names))
             }
-            (Operation::Create, Some(ns), _) => Ok(Self::Create(ns, description(event.bytes)?)),
+            (Operation::Create, Some(ns), _) => {
+                let (options, is_certain) = (description(event.bytes)?, event.collection_uuid.is_some());
+                Ok(Self::Create { ns, options, is_certain })
+            }
             (Operation::Modify, Some(ns), _) => Ok(Self::Modify(ns, description(event.bytes)?)),
             (operation, ..) => {
                 let context = format!("this version knows no barrier for `{}`", operation.name());

@@ -8,6 +8,8 @@
 //! | `validationLevel`, `expireAfterSeconds`, `changeStreamPreAndPostImages` | put off, and noted ([`notes`](super::notes)) |
 //! | anything else (`storageEngine`, …) | left out, and said |
 
+use std::fmt;
+
 use bson::{Bson, Document, doc};
 
 use super::{collation::unversioned, definition::Definition, notes::Notes};
@@ -80,14 +82,48 @@ fn kept(options: &Document) -> Document {
     kept
 }
 
-/// Names of the options that a collection which is there already has otherwise, for good.
-pub(super) fn differing(there: &Document, wanted: &Document) -> Vec<&'static str> {
-    let is_other_kind = is_capped(there) != is_capped(wanted);
-    let (there, wanted) = (kept(there), kept(wanted));
-    let mut names = vec!["collation", "clusteredIndex"];
-    names.retain(|name| there.get(name).map(bare) != wanted.get(name).map(bare));
-    names.extend(is_other_kind.then_some(CAPPED));
-    names
+/// An option that a collection which is there already has otherwise, for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Differing {
+    option: &'static str,
+    here: String,
+    there: String,
+    /// Whether the two collections may come to hold other documents for it.
+    pub(super) is_grave: bool,
+}
+
+impl fmt::Display for Differing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {} there and {} at the source", self.option, self.here, self.there)
+    }
+}
+
+/// What the target's collection has otherwise than the source's.
+pub(super) fn differing(here: &Document, there: &Document) -> Vec<Differing> {
+    let options = ["collation", CAPPED, "clusteredIndex"].into_iter().filter(|name| match *name {
+        CAPPED => is_capped(here) != is_capped(there),
+        "collation" => !compares_alike(here.get(name), there.get(name)),
+        _ => here.get(name).map(bare) != there.get(name).map(bare),
+    });
+    let text = |option: Option<&Bson>| option.map_or_else(|| "none".to_owned(), ToString::to_string);
+    let differing = |option| Differing {
+        option,
+        here: text(here.get(option)),
+        there: text(there.get(option)),
+        is_grave: option != "clusteredIndex",
+    };
+    options.map(differing).collect()
+}
+
+/// Whether two collations are one, as far as both say; servers fill in what was left to them, and each has a version of its own.
+fn compares_alike(here: Option<&Bson>, there: Option<&Bson>) -> bool {
+    let collation = |option: Option<&Bson>| option.and_then(Bson::as_document).map(unversioned);
+    match (collation(here), collation(there)) {
+        (Some(here), Some(there)) => {
+            here.iter().all(|(name, value)| there.get(name).is_none_or(|other| other == value))
+        }
+        (here, there) => here.is_none() && there.is_none(),
+    }
 }
 
 /// An option without what servers of other versions word otherwise.
@@ -149,7 +185,7 @@ mod tests {
         let changed = modify(&doc! {"cappedMax": 7}, false);
         assert_eq!(changed.notes.options, doc! {"cappedMax": 7});
         assert!(changed.left_out.is_empty() && changed.make.is_none());
-        assert_eq!(differing(&doc! {}, &doc! {"capped": true}), ["capped"]);
+        assert_eq!(differing(&doc! {}, &doc! {"capped": true})[0].option, "capped");
         let ours = doc! {"capped": true, "size": LARGEST};
         assert!(differing(&ours, &doc! {"capped": true, "size": 4096}).is_empty());
     }
@@ -173,12 +209,30 @@ mod tests {
 
     #[test]
     fn a_collection_of_the_targets_own_is_told_by_what_stays() {
+        let names = |here: &Document, there: &Document| {
+            let differing = differing(here, there).into_iter();
+            differing.map(|differing| (differing.option, differing.is_grave)).collect::<Vec<_>>()
+        };
         let clustered = doc! {"clusteredIndex": {"v": 2, "key": {"_id": 1}, "name": "k", "unique": true}};
-        assert_eq!(differing(&doc! {}, &clustered), ["clusteredIndex"]);
-        assert_eq!(differing(&options(), &clustered), ["collation", "clusteredIndex"]);
-        assert!(
-            differing(&clustered, &clustered).is_empty()
-                && differing(&doc! {"validator": {}}, &doc! {}).is_empty()
+        let capped = doc! {"capped": true, "size": 4096};
+        assert_eq!(names(&doc! {}, &clustered), [("clusteredIndex", false)]);
+        assert_eq!(names(&options(), &clustered), [("collation", true), ("clusteredIndex", false)]);
+        assert_eq!(names(&capped, &doc! {}), [("capped", true)]);
+        for (here, there) in [
+            (&clustered, &clustered),
+            (&doc! {"validator": {}}, &doc! {}),
+            (&capped, &doc! {"capped": true}),
+            (&options(), &doc! {"collation": {"locale": "fr", "version": "153.1"}}),
+        ] {
+            assert_eq!(names(here, there), [], "{here} {there}");
+        }
+        assert_eq!(
+            names(&options(), &doc! {"collation": {"locale": "fr", "strength": 3}}),
+            [("collation", true)]
+        );
+        assert_eq!(
+            differing(&capped, &doc! {})[0].to_string(),
+            "`capped` is true there and none at the source"
         );
         assert!(is_validated(&doc! {"validator": {"a": 1}}) && !is_validated(&doc! {"validator": {}}));
         assert!(!is_validated(&doc! {"validator": {"a": 1}, "validationLevel": "off"}));

@@ -6,7 +6,7 @@ use bson::Document;
 use common::{
     config::{
         Config,
-        types::{Ddl, DdlPolicy},
+        types::{Ddl, DdlPolicy, OtherDdl},
     },
     error::{Error, Kind, Result},
     mapping::Mapping,
@@ -132,8 +132,10 @@ impl Policy {
                 self.define(ns, Definition::create_indexes(indexes, self.shaper(ns)?), INDEXES)?
             }
             Change::DropIndexes(ns, names) => self.define(ns, Definition::drop_indexes(names), INDEXES)?,
-            Change::Create(ns, made) => {
-                self.define(ns, options::create(made, self.shaper(ns)?.is_some()), "create")?
+            Change::Create { ns, options, is_certain } => {
+                let definition = options::create(options, self.shaper(ns)?.is_some());
+                let insists = *is_certain && self.ddl.differing == OtherDdl::Fail;
+                self.define(ns, Definition { insists, ..definition }, "create")?
             }
             Change::Modify(ns, changed) => self.modify(ns, changed)?,
         })
@@ -274,6 +276,19 @@ mod tests {
         };
         assert_eq!(makes(doc! {"y": 1}), (1, Vec::new()));
         assert_eq!(makes(doc! {"x": 1}), (0, vec!["index i".to_owned()]));
+    }
+
+    #[test]
+    fn only_what_is_certain_is_insisted_on() {
+        let insists = |settings: &Value, is_certain| {
+            let change = Change::Create { ns: ns("a"), options: Document::new(), is_certain };
+            match wanted(&policy(settings), change).unwrap().0 {
+                Wanted::Apply(Deed::Define(_, definition)) => definition.insists,
+                other => panic!("{other:?}"),
+            }
+        };
+        let ignores = json!({"worker": {"ddl": {"differing": "ignore"}}});
+        assert!(insists(&json!({}), true) && !insists(&json!({}), false) && !insists(&ignores, true));
     }
 
     #[test]

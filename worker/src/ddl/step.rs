@@ -239,7 +239,7 @@ impl Marker {
             | Change::Rename { from: ns, .. }
             | Change::CreateIndexes(ns, _)
             | Change::DropIndexes(ns, _)
-            | Change::Create(ns, _)
+            | Change::Create { ns, .. }
             | Change::Modify(ns, _) => ns,
         }
     }

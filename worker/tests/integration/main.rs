@@ -9,6 +9,7 @@ mod barriers;
 mod capped;
 mod crashes;
 mod desk;
+mod differing;
 mod lost;
 mod marks;
 mod orphans;
