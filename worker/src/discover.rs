@@ -21,7 +21,7 @@ use common::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{control::Control, reshape::Reshape, sweep::Wanted, targets::Targets};
+use crate::{control::Control, reshape::Reshape, shard_keys::ShardKeys, sweep::Wanted, targets::Targets};
 
 /// How often the broker is asked whether the control topic is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -44,6 +44,8 @@ pub struct Discovery {
     pub sweeps: Wanted,
     /// What it says about rules that have changed.
     pub reshape: Reshape,
+    /// What the target's collections are sharded by.
+    pub shard_keys: ShardKeys,
     /// Called after the list has changed.
     pub wake: Box<dyn Fn() + Send>,
 }
@@ -126,6 +128,7 @@ impl Discovery {
             return Ok(());
         }
         targets.of(&topic.ns)?;
+        self.shard_keys.check(&topic.ns)?;
         self.sweeps.topic(&topic.ns, &topic.topic);
         self.reshape.carries(&topic.ns)?;
         if self.found.send_if_modified(|found| found.insert(topic.topic.clone())) {

@@ -23,6 +23,7 @@ pub mod seek;
 pub mod sequence;
 #[cfg(test)]
 mod shaping;
+pub mod shard_keys;
 pub mod sink;
 pub mod sweep;
 mod target;

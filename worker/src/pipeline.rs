@@ -42,6 +42,7 @@ use crate::{
     plan::Limits,
     reshape::Reshape,
     schema::{self, Observer},
+    shard_keys::ShardKeys,
     sink::{Deployment, Sink},
     sweep::{Sweeper, Wanted},
     target::{self, Reached},
@@ -113,7 +114,8 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     let reshape = Reshape::new(config);
     let known = reshape.clone();
     context.reports.answer("rules", move || known.report());
-    let around = (topics.clone(), admin, control.clone(), sweeps.clone(), reshape.clone());
+    let around =
+        (topics.clone(), admin, control.clone(), sweeps.clone(), reshape.clone(), target.shard_keys.clone());
     discover(&mut stages, config, context, &shared, found, around);
     if control.is_followed() {
         stages.spawn("rules", reshape.run(control.clone(), stages.token()));
@@ -172,7 +174,14 @@ fn discover(
     context: &Context,
     shared: &Arc<Shared>,
     found: watch::Sender<BTreeSet<String>>,
-    (topics, admin, control, sweeps, reshape): (Topics, Admin, Control, Wanted, Reshape),
+    (topics, admin, control, sweeps, reshape, shard_keys): (
+        Topics,
+        Admin,
+        Control,
+        Wanted,
+        Reshape,
+        ShardKeys,
+    ),
 ) {
     let condition = context.health.condition(TOPICS);
     if !config.worker.topics.is_empty() {
@@ -184,7 +193,7 @@ fn discover(
     stages.spawn_thread("discover", move || {
         let wake = Box::new(move || shared.wake_reader());
         let filter = config.filter();
-        Discovery { topics, filter, found, condition, control, sweeps, reshape, wake }
+        Discovery { topics, filter, found, condition, control, sweeps, reshape, shard_keys, wake }
             .run(&config, &admin, &token)
     });
 }
@@ -276,7 +285,8 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 /// # Errors
 /// The first that cannot be reached or refuses.
 pub async fn connect(config: &Config) -> Result<Vec<String>> {
-    let (_, server) = target::connect(config).await?;
+    let (client, server) = target::connect(config).await?;
+    ShardKeys::read(config, &client, &server).await?;
     let way =
         if target::is_exact(config.worker.delivery, &server)? { "exactly once" } else { "at least once" };
     reach(config).await?;

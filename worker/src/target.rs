@@ -10,7 +10,7 @@ use common::{
 };
 use mongodb::Client;
 
-use crate::{checkpoint::Store, sink::Deployment};
+use crate::{checkpoint::Store, shard_keys::ShardKeys, sink::Deployment};
 
 /// Sessions for collections that are made in transactions.
 const MAKING: usize = 2;
@@ -19,6 +19,7 @@ const MAKING: usize = 2;
 pub(crate) struct Reached {
     pub(crate) deployment: Deployment,
     pub(crate) version: Version,
+    pub(crate) shard_keys: ShardKeys,
     /// The pipeline's collections, where changes are applied exactly once.
     pub(crate) store: Option<Store<Deployment>>,
 }
@@ -42,9 +43,12 @@ pub(crate) async fn reach(config: &Config, context: &Context, condition: &Condit
 
 async fn ready(config: &Config) -> Result<(Reached, Server)> {
     let (client, server) = connect(config).await?;
+    let (version, shard_keys) = (server.version, ShardKeys::read(config, &client, &server).await?);
     if !is_exact(config.worker.delivery, &server)? {
-        let reached = Reached { deployment: Deployment::plain(client), version: server.version, store: None };
-        return Ok((reached, server));
+        return Ok((
+            Reached { deployment: Deployment::plain(client), version, shard_keys, store: None },
+            server,
+        ));
     }
     // One for each batch, and some for collections that are made.
     let sessions = usize::from(config.worker.connections) + MAKING;
@@ -52,7 +56,7 @@ async fn ready(config: &Config) -> Result<(Reached, Server)> {
     let deployment = deployment.map_err(|error| mongo::failed("the target gives no sessions", error))?;
     let store = Store::new(deployment.clone(), &config.pipeline);
     store.prepare().await?;
-    Ok((Reached { deployment, version: server.version, store: Some(store) }, server))
+    Ok((Reached { deployment, version, shard_keys, store: Some(store) }, server))
 }
 
 /// A client of the target that has logged in.

@@ -1,4 +1,4 @@
-//! Targets that go away, refuse the login, or hold unique values.
+//! Targets that go away, refuse the login, hold unique values, or are sharded.
 
 use std::time::{Duration, Instant};
 
@@ -84,4 +84,39 @@ async fn documents_that_swap_a_unique_value_both_arrive() {
     pipe.until_is(&users, 1, &with(1, "a")).await;
     pipe.until_is(&users, 2, &with(2, "b")).await;
     assert_eq!(worker.metric("oplogue_worker_dead_letters_total"), 0.0);
+}
+
+/// A replica set takes what the catalogue of a sharded cluster holds, and nothing of its own reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_take_a_shard_key_away_are_told_at_the_check_and_at_the_start() {
+    let pipe = Pipe::new("sharded").await;
+    let (users, moved) = (pipe.events("users", 1).await, pipe.events("moved", 1).await);
+    let catalogue = pipe.target.client().database("config").collection("collections");
+    let at_target = format!("{}_at.moved", pipe.name);
+    for ns in [&users.ns.to_string(), &at_target] {
+        catalogue.insert_one(doc! {"_id": ns, "key": {"region": 1}}).await.unwrap();
+    }
+    let deny = |pattern: &str| format!("[[rules]]\nnamespace = \"{pattern}\"\ndeny = [\"region\"]\n");
+    let told = |log: &str, ns: &str| {
+        let wanted =
+            format!("rules[0]: {ns} is sharded by `region` at the target, which these rules leave out");
+        assert!(log.contains(&wanted), "{log}");
+    };
+    let rules = deny(&users.ns.to_string());
+    let (status, said) = pipe.command_with(&["check", "--connect"], &rules);
+    assert_eq!(status.code(), Some(2), "{said}");
+    told(&said, &users.ns.to_string());
+    let (status, log) = pipe.worker(&rules).ended();
+    assert_eq!(status.code(), Some(2), "{log}");
+    told(&log, &users.ns.to_string());
+    // Whose name at the target nobody can tell before the namespace is announced.
+    let all = format!("{}.*", pipe.name);
+    let map = format!("[[map]]\nfrom = \"{all}\"\nto = \"{}_at.*\"\n", pipe.name);
+    let (status, log) = pipe.worker(&format!("{}{map}", deny(&all))).ended();
+    assert_eq!(status.code(), Some(2), "{log}");
+    told(&log, &at_target);
+    assert_eq!(pipe.count(&moved).await, 0);
+    for ns in [&users.ns.to_string(), &at_target] {
+        catalogue.delete_one(doc! {"_id": ns}).await.unwrap();
+    }
 }

@@ -246,7 +246,12 @@ impl Pipe {
 
     /// Runs one of the worker's commands to its end; gives the exit status and what it said.
     pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
-        process::command(self, self.dir.path(), arguments)
+        self.command_with(arguments, "")
+    }
+
+    /// The same with more configuration.
+    pub(crate) fn command_with(&self, arguments: &[&str], extra: &str) -> (ExitStatus, String) {
+        process::command(self, self.dir.path(), (arguments, extra))
     }
 
     /// Makes an index of the target's collection that no two documents may have the same value of.

@@ -121,9 +121,9 @@ impl Drop for Worker {
 }
 
 /// Runs one of the worker's commands to its end; gives the exit status and what it said.
-pub(super) fn command(pipe: &Pipe, dir: &Path, arguments: &[&str]) -> (ExitStatus, String) {
+pub(super) fn command(pipe: &Pipe, dir: &Path, (arguments, extra): (&[&str], &str)) -> (ExitStatus, String) {
     let config = dir.join("command.toml");
-    std::fs::write(&config, configuration(pipe, "")).unwrap();
+    std::fs::write(&config, configuration(pipe, extra)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
     let output = command.args(arguments).arg("--config").arg(&config).env_clear().output().unwrap();
     let said = [output.stdout, output.stderr].concat();
