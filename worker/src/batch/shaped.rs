@@ -172,7 +172,8 @@ impl<'a> Shaped<'a> {
         let left = match (self.judged(event, rule, writer), names.declared[namespace.0 as usize]) {
             (Ok(Some(left)), Some(declared)) => {
                 let ns = &names.names[namespace.0 as usize];
-                let judging = Judging { declared, ns, number: namespace, place: event.place };
+                let (place, is_kept) = (event.place, self.kept.contains(&event.place));
+                let judging = Judging { declared, ns, number: namespace, place, is_kept };
                 self.departures.judge(&judging, left, &mut self.arena, writer)
             }
             (left, _) => left,
