@@ -36,7 +36,7 @@ impl Budget {
     #[must_use]
     pub fn of(settings: &Worker) -> Self {
         let memory = settings.memory_mib as usize * MIB;
-        let (waiting, flying) = (memory / 32, memory / 16);
+        let (waiting, flying) = (memory / 64 * 3, memory / 16);
         Self {
             waiting,
             lane: (settings.partition_mib as usize * MIB).min(waiting),
