@@ -74,7 +74,7 @@ impl ShardKeys {
     /// # Errors
     /// Misconfigured when they do not.
     pub(crate) fn check(&self, ns: &Namespace) -> Result<()> {
-        told(self.inner.problems(ns)?)
+        told(&self.inner.problems(ns)?)
     }
 
     /// The same of the namespaces that can be told without having seen them: those that keep their names, and those that rules name.
@@ -90,7 +90,7 @@ impl ShardKeys {
         for ns in all {
             problems.extend(inner.problems(&ns)?);
         }
-        told(problems)
+        told(&problems)
     }
 }
 
@@ -118,7 +118,7 @@ impl Inner {
     }
 }
 
-fn told(problems: Vec<Problem>) -> Result<()> {
+fn told(problems: &[Problem]) -> Result<()> {
     if problems.is_empty() {
         return Ok(());
     }

@@ -98,16 +98,10 @@ mod tests {
     use common::raw::Document;
 
     use super::*;
-    use crate::plan::Change;
-
-    fn keep(document: &bson::Document) -> Document<'static> {
-        Document::new(document.to_vec().unwrap().leak()).unwrap()
-    }
-
-    fn record(id: i32, change: Change<'static>) -> Record<'static> {
-        let id = keep(&doc! {"_id": id}).get("_id").unwrap().unwrap();
-        Record { namespace: NamespaceId(0), key: id.value.to_vec().leak(), id, change }
-    }
+    use crate::plan::{
+        Change,
+        samples::{keep, record},
+    };
 
     fn delta(id: i32, seat: i32) -> Record<'static> {
         let delta = common::event::UpdateDescription {

@@ -57,18 +57,9 @@ fn is_of_one_kind(plan: &Plan<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use bson::doc;
-    use common::raw::Document;
 
     use super::*;
-
-    fn keep(document: &bson::Document) -> Document<'static> {
-        Document::new(document.to_vec().unwrap().leak()).unwrap()
-    }
-
-    fn record(id: i32, change: Change<'static>) -> Record<'static> {
-        let id = keep(&doc! {"_id": id}).get("_id").unwrap().unwrap();
-        Record { namespace: NamespaceId(0), key: id.value.to_vec().leak(), id, change }
-    }
+    use crate::plan::samples::{keep, record};
 
     fn insert(id: i32) -> Record<'static> {
         record(id, Change::Insert(keep(&doc! {"_id": id})))

@@ -32,6 +32,8 @@ mod steps;
 #[cfg(test)]
 mod law;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 pub use command::{Command, Commands, Limits, MAX_BODY_BYTES, Way, commands};
