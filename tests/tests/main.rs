@@ -27,7 +27,6 @@ mod namespaces;
 mod outages;
 mod parts;
 mod peers;
-mod places;
 mod poison;
 mod reconcile;
 mod refusals;

@@ -64,6 +64,7 @@ async fn stop_amid(pipe: &Pipe, worker: &Worker) {
     .await;
 }
 
+/// A backlog, there before a worker is: one that is written beside it may be no more than it keeps up with, and then no transaction is open.
 async fn load(pipe: &Pipe, things: &Events) {
     pipe.publish(things, (0..DOCUMENTS).map(|id| insert(doc! {"_id": id, "text": "x".repeat(200)}))).await;
 }
@@ -72,9 +73,9 @@ async fn load(pipe: &Pipe, things: &Events) {
 async fn others_go_on_soon_when_a_worker_stands_still_amid_a_transaction() {
     let pipe = Pipe::new("amid").await;
     let things = pipe.events("things", 4).await;
+    load(&pipe, &things).await;
     let first = pipe.worker(OPTIONS);
     first.until_log("partitions assigned");
-    load(&pipe, &things).await;
     stop_amid(&pipe, &first).await;
     let began = Instant::now();
     let second = pipe.worker(OPTIONS);
@@ -94,9 +95,9 @@ async fn lone_worker_that_stood_still_amid_a_transaction_is_not_held_up_by_itsel
     let pipe = Pipe::new("alone").await;
     let things = pipe.events("things", 4).await;
     let proxy = proxy(&pipe).await;
+    load(&pipe, &things).await;
     let worker = pipe.worker(&through(&proxy));
     worker.until_log("partitions assigned");
-    load(&pipe, &things).await;
     stop_amid(&pipe, &worker).await;
     // Its connections are gone, too: it cannot take its transaction back when it wakes.
     proxy.cut();
