@@ -27,6 +27,7 @@ mod namespaces;
 mod outages;
 mod parts;
 mod peers;
+mod places;
 mod poison;
 mod reconcile;
 mod refusals;

@@ -90,7 +90,7 @@ impl Follower {
     /// Opens the partition at its beginning.
     ///
     /// # Errors
-    /// [`Kind::Misconfigured`] when librdkafka does not take an option.
+    /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when librdkafka does not take an option.
     pub fn open(kafka: &Kafka, topic: &str, partition: i32) -> Result<Self> {
         let consumer: BaseConsumer<Context> = client_config(kafka, "oplogue-ledger")
             .set("isolation.level", "read_committed")
@@ -102,6 +102,10 @@ impl Follower {
             .set("group.id", "oplogue-ledger")
             .create_with_context(Context)
             .map_err(|error| failed("cannot build a Kafka consumer", error))?;
+        // Without knowing the partition's leader librdkafka first looks for where to begin half a second later.
+        consumer
+            .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
+            .map_err(|error| failed(format!("cannot look {topic} up"), error))?;
         let mut assignment = TopicPartitionList::new();
         assignment
             .add_partition_offset(topic, partition, Offset::Beginning)

@@ -17,6 +17,7 @@ mod limits;
 mod parts;
 mod publisher;
 mod queue;
+mod rounds;
 mod transaction;
 
 pub use limits::Limits;

@@ -25,7 +25,7 @@ use rdkafka::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, headers, parts};
+use super::{Limits, headers, parts, rounds::Rounds};
 use crate::{
     encode::{Encoded, Entry, Record},
     memory::Budget,
@@ -159,7 +159,8 @@ impl Session {
         loop {
             let (error, topic) = match self.attempt(batches) {
                 Ok(()) => return Ok(()),
-                Err(error) if is_abortable(&error) => {
+                // After a failure in the middle no record of the transaction is taken any more.
+                Err(error) if is_abortable(&error) || self.deliveries.have_failed() => {
                     self.deliveries.take().unwrap_or((error, String::new()))
                 }
                 Err(error) => return Err(failed("cannot publish", error)),
@@ -207,15 +208,15 @@ impl Session {
         self.slice.partition.into()
     }
 
-    /// Partition by partition: each one's records reach the client within its linger and go in few, large batches.
     fn send_records(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
-        let of = |batch| move |record| (batch, record);
-        let mut records: Vec<(&Encoded, &Record)> =
-            batches.iter().flat_map(|batch| batch.records.iter().map(of(batch))).collect();
-        // A stable sort: within a partition the order is the source's.
-        records.sort_by_key(|(_, record)| (record.route.topic.topic.as_str(), record.partition));
         let mut text = String::new();
-        records.into_iter().try_for_each(|(batch, record)| self.send_record(batch, record, &mut text))
+        for (number, round) in Rounds::new(batches, self.limits.batch_bytes()).enumerate() {
+            if number > 0 {
+                self.serve_until_delivered();
+            }
+            round.into_iter().try_for_each(|(batch, record)| self.send_record(batch, record, &mut text))?;
+        }
+        Ok(())
     }
 
     fn send_record(&self, batch: &Encoded, record: &Record, text: &mut String) -> Result<(), KafkaError> {
