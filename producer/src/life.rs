@@ -16,6 +16,7 @@ use common::{
     control::Copied,
     error::{Disposition, Error, Kind, Result},
     kafka::admin::Admin,
+    mongo,
     position::SnapshotState,
     retry::Backoff,
     supervision::{Supervisor, blocking},
@@ -136,6 +137,13 @@ impl Life {
     /// more; when it is set already, the life begins behind the loss.
     async fn once(&self, lost: &Arc<AtomicBool>) -> Result<()> {
         let source = source::reach(&self.slice, &self.stop, &self.conditions.source).await?;
+        let client = source.client.clone();
+        let ended = self.live(source, lost).await;
+        mongo::close(client).await;
+        ended
+    }
+
+    async fn live(&self, source: Source, lost: &Arc<AtomicBool>) -> Result<()> {
         let (session, state) = self.take_over().await?;
         let beginning = match &state.position {
             Some(position) if lost.load(Ordering::Relaxed) => {

@@ -110,6 +110,7 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     });
     let (found, topics_found) = watch::channel(BTreeSet::new());
     let mut stages = context.supervisor();
+    let deployment = target.deployment.clone();
     let sweeps = Wanted::default();
     let reshape = Reshape::new(config);
     let known = reshape.clone();
@@ -127,6 +128,7 @@ async fn live(config: &Arc<Config>, context: &Context) -> Result<()> {
     stages.spawn("schema", schema::run(observer.clone(), stages.token()));
     let ended = stages.join().await;
     observer.leave().await;
+    deployment.close().await;
     ended
 }
 

@@ -13,6 +13,8 @@ use crate::{
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a farewell may take; servers forget sessions by themselves.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// A client for the deployment behind `uri`; connects in the background.
 ///
@@ -33,6 +35,13 @@ pub async fn connect(uri: &Secret, application: &str) -> Result<Client> {
     Client::with_options(options).map_err(|error| {
         Error::new(Kind::Misconfigured, format!("cannot build a client: {}", reason(&error)))
     })
+}
+
+/// Ends its sessions and tasks. Without that the driver does so when the last copy is dropped, in a task that meets the end of the runtime and panics
+/// (`mongodb` 3.9.1, `connection_requester.rs`).
+pub async fn close(client: Client) {
+    // A server that does not answer need not know.
+    drop(tokio::time::timeout(CLOSE_WITHIN, client.shutdown().immediate(true)).await);
 }
 
 fn is_lookup(error: &mongodb::error::Error) -> bool {

@@ -5,7 +5,7 @@ mod error;
 mod reason;
 mod server;
 
-pub use client::connect;
+pub use client::{close, connect};
 pub use error::{classify, code, failed};
 pub use reason::Reason;
 pub use server::{Server, Version, operation_time};

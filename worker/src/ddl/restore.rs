@@ -57,8 +57,7 @@ pub async fn restore(config: &Config, order: &DefinitionsOrder, out: &mut impl W
             drop(writeln!(out, "{ns} {step}{said}"));
         }
     }
-    // Its tasks would otherwise meet the end of the runtime.
-    client.shutdown().immediate(true).await;
+    mongo::close(client).await;
     refused.map_or(Ok(()), Err)
 }
 

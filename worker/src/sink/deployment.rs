@@ -66,6 +66,11 @@ pub struct Open {
 }
 
 impl Deployment {
+    /// Ends its sessions and tasks; nobody writes any more.
+    pub async fn close(self) {
+        mongo::close(self.client).await;
+    }
+
     /// A deployment that is written to without transactions.
     #[must_use]
     pub fn plain(client: Client) -> Self {
