@@ -159,8 +159,7 @@ impl Session {
         loop {
             let (error, topic) = match self.attempt(batches) {
                 Ok(()) => return Ok(()),
-                // After a failure in the middle no record of the transaction is taken any more.
-                Err(error) if is_abortable(&error) || self.deliveries.have_failed() => {
+                Err(error) if is_abortable(&error) => {
                     self.deliveries.take().unwrap_or((error, String::new()))
                 }
                 Err(error) => return Err(failed("cannot publish", error)),
@@ -333,6 +332,8 @@ fn is_abortable(error: &KafkaError) -> bool {
     match error {
         KafkaError::Transaction(error) => error.txn_requires_abort(),
         KafkaError::Flush(_) => true,
+        // A transaction that has failed takes no more records; after what is final the client says so instead.
+        KafkaError::MessageProduction(code) => *code == Code::State,
         _ => false,
     }
 }
