@@ -13,4 +13,4 @@ pub use batch::{Encoded, Entry, Record};
 pub use encoder::{Encoder, text_of};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

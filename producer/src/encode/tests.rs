@@ -15,18 +15,18 @@ use common::{
 use super::Encoder;
 use crate::route::Route;
 
-fn route(coll: &str) -> Arc<Route> {
+pub(crate) fn route(coll: &str) -> Arc<Route> {
     let ns = common::namespace::Namespace::new("test", coll);
     let topic = Topic { topic: ns.to_string(), ns, partitions: 8 };
     Arc::new(Route { name: topic.ns.to_string(), topic, rule: None, beside: None, limit: 1 << 20 })
 }
 
-fn encoder(sequence: u64) -> Encoder {
+pub(crate) fn encoder(sequence: u64) -> Encoder {
     let position = Position::before_the_first(ClusterTime::default(), SnapshotState::Ended);
     Encoder::new(Position { epoch: 3, sequence, ..position })
 }
 
-fn event(id: impl Into<bson::Bson>, extra: bson::Document) -> Vec<u8> {
+pub(crate) fn event(id: impl Into<bson::Bson>, extra: bson::Document) -> Vec<u8> {
     let mut event = doc! {
         "_id": {"_data": "82"}, "operationType": "insert", "clusterTime": Timestamp { time: 9, increment: 4 },
         "ns": {"db": "test", "coll": "users"}, "documentKey": {"_id": id.into()},
@@ -35,7 +35,7 @@ fn event(id: impl Into<bson::Bson>, extra: bson::Document) -> Vec<u8> {
     event.to_vec().unwrap()
 }
 
-fn add(encoder: &mut Encoder, event: &[u8], route: &Arc<Route>) {
+pub(crate) fn add(encoder: &mut Encoder, event: &[u8], route: &Arc<Route>) {
     let event = ChangeEvent::parse(Document::new(event).unwrap()).unwrap();
     encoder.event(&event, route).unwrap();
 }

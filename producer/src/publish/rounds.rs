@@ -35,7 +35,7 @@ impl<'a> Rounds<'a> {
         // A stable sort.
         records.sort_by_key(|(_, record)| partition(record));
         let mut left: Vec<Range<usize>> = Vec::new();
-        for records in records.chunk_by(|(_, a), (_, b)| partition(a) == partition(b)) {
+        for records in records.chunk_by(share_a_partition) {
             let from = left.last().map_or(0, |before| before.end);
             left.push(from..from + records.len());
         }
@@ -62,6 +62,10 @@ fn partition(record: &Record) -> (&str, i32) {
     (&record.route.topic.topic, record.partition)
 }
 
+fn share_a_partition((_, a): &Held<'_>, (_, b): &Held<'_>) -> bool {
+    partition(a) == partition(b)
+}
+
 /// How many of the records make a batch; one at the least, where there are any.
 fn batchful(records: &[Held<'_>], most: usize) -> usize {
     let mut bytes = 0;
@@ -75,36 +79,18 @@ fn batchful(records: &[Held<'_>], most: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    use bson::{Timestamp, doc};
-    use common::{
-        cluster_time::ClusterTime,
-        event::ChangeEvent,
-        namespace::Namespace,
-        position::{Position, SnapshotState, Topic},
-        raw::Document,
-    };
+    use bson::doc;
 
     use super::*;
-    use crate::{encode::Encoder, route::Route};
+    use crate::encode::tests::{add, encoder, event, route};
 
     fn batch(sequence: u64, coll: &str, texts: &[usize]) -> Encoded {
-        let ns = Namespace::new("test", coll);
-        let topic = Topic { topic: ns.to_string(), ns, partitions: 3 };
-        let route =
-            Arc::new(Route { name: topic.ns.to_string(), topic, rule: None, beside: None, limit: 1 << 20 });
-        let position = Position::before_the_first(ClusterTime::default(), SnapshotState::Ended);
-        let mut encoder = Encoder::new(Position { sequence, ..position });
+        let (mut encoder, route) = (encoder(sequence), route(coll));
         for (id, size) in (0..).zip(texts) {
-            let event = doc! {
-                "_id": {"_data": "82"}, "operationType": "insert", "clusterTime": Timestamp { time: 9, increment: 4 },
-                "ns": {"db": "test", "coll": coll}, "documentKey": {"_id": id},
-                "fullDocument": {"_id": id, "text": "x".repeat(*size)},
-            }
-            .to_vec()
-            .unwrap();
-            encoder.event(&ChangeEvent::parse(Document::new(&event).unwrap()).unwrap(), &route).unwrap();
+            let document = doc! {"_id": id, "text": "x".repeat(*size)};
+            add(&mut encoder, &event(id, doc! {"fullDocument": document}), &route);
         }
         encoder.take().unwrap()
     }
@@ -115,11 +101,11 @@ mod tests {
         let (mut small, mut large) = (vec![100; 60], vec![100; 20]);
         (small[7], large[3]) = (2 * MOST, MOST / 2);
         let batches = [batch(0, "a", &small), batch(60, "b", &large), batch(80, "a", &small)];
-        let mut last = std::collections::BTreeMap::new();
+        let mut last = BTreeMap::new();
         let (mut count, mut rounds) = (0, 0);
         for round in Rounds::new(&batches, MOST) {
             rounds += 1;
-            for records in round.chunk_by(|(_, a), (_, b)| partition(a) == partition(b)) {
+            for records in round.chunk_by(share_a_partition) {
                 let bytes: usize = records.iter().map(|(batch, record)| batch.value(record).len()).sum();
                 assert!(bytes <= MOST || records.len() == 1, "{bytes} bytes");
                 for (_, record) in records {
@@ -128,9 +114,8 @@ mod tests {
                     count += 1;
                 }
             }
-            let partitions = round.chunk_by(|(_, a), (_, b)| partition(a) == partition(b)).count();
-            let different: std::collections::BTreeSet<_> =
-                round.iter().map(|(_, record)| partition(record)).collect();
+            let partitions = round.chunk_by(share_a_partition).count();
+            let different: BTreeSet<_> = round.iter().map(|(_, record)| partition(record)).collect();
             assert_eq!(partitions, different.len(), "one batch of each");
         }
         assert_eq!(count, 140);
