@@ -9,6 +9,7 @@
 //! | `token` | [`Position`] |
 //! | `copy/<uuid>` | [`CollectionCopy`] |
 //! | `topic/<namespace>` | [`Topic`] |
+//! | `definition/<namespace>` | [`CollectionDefinition`] |
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,6 +22,8 @@ pub const SLICE_KEY: &str = "slice";
 pub const TOKEN_KEY: &str = "token";
 /// Prefix of the keys of [`CollectionCopy`] records.
 pub const COPY_PREFIX: &str = "copy/";
+/// Prefix of the keys of [`CollectionDefinition`] records.
+pub const DEFINITION_PREFIX: &str = "definition/";
 /// Prefix of the keys of [`Gap`] records on the control topic.
 pub const GAP_PREFIX: &str = "gap/";
 /// Prefix of the keys of [`Topic`] records, in the positions topic and in the control topic.
@@ -91,6 +94,18 @@ pub struct CollectionCopy {
     pub done: bool,
 }
 
+/// What has been published of a collection's options and indexes, where the source's stream does not tell of them (before 6.0).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionDefinition {
+    /// The name under which it was published.
+    pub ns: Namespace,
+    /// The collection's UUID, 32 hex digits.
+    pub uuid: String,
+    /// `{"options": {…}, "indexes": […]}` as `listCollections` and `listIndexes` say them, as canonical Extended JSON.
+    pub definition: Box<RawValue>,
+}
+
 /// History of the source that was lost: changes behind `from`, up to `to`, were never published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,6 +154,14 @@ impl CollectionCopy {
     #[must_use]
     pub fn key(&self) -> String {
         format!("{COPY_PREFIX}{}", self.uuid)
+    }
+}
+
+impl CollectionDefinition {
+    /// Key of the record of a namespace.
+    #[must_use]
+    pub fn key(ns: &Namespace) -> String {
+        format!("{DEFINITION_PREFIX}{ns}")
     }
 }
 

@@ -225,7 +225,8 @@ impl Life {
                 encoder.withdraw(Copied::key(&self.slice.name, &topic.ns));
             }
         }
-        let pump = Pump::new(&self.slice.name, source, encoder, routes, state.copies, ends, &self.config);
+        let known = (state.copies, state.definitions);
+        let pump = Pump::new(&self.slice.name, source, encoder, routes, known, ends, &self.config);
 
         let mut stages = Supervisor::new(&self.stop);
         let token = stages.token();

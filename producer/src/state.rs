@@ -6,7 +6,10 @@ use common::{
     config::{Config, Slice},
     error::{Error, Kind, Result},
     kafka::ledger::{self, Entries},
-    position::{COPY_PREFIX, CollectionCopy, Position, SLICE_KEY, TOKEN_KEY, TOPIC_PREFIX, Topic},
+    position::{
+        COPY_PREFIX, CollectionCopy, CollectionDefinition, DEFINITION_PREFIX, Position, SLICE_KEY, TOKEN_KEY,
+        TOPIC_PREFIX, Topic,
+    },
     topics::Topics,
 };
 use serde::de::DeserializeOwned;
@@ -24,6 +27,8 @@ pub struct State {
     pub copies: Vec<CollectionCopy>,
     /// Topics with their partition counts.
     pub topics: Vec<Topic>,
+    /// What has been published of definitions that the source does not tell of.
+    pub definitions: Vec<CollectionDefinition>,
     /// The slice's name; absent before the first start.
     pub slice: Option<String>,
 }
@@ -60,6 +65,8 @@ impl State {
                 state.copies.push(record(key, value)?);
             } else if key.starts_with(TOPIC_PREFIX) {
                 state.topics.push(record(key, value)?);
+            } else if key.starts_with(DEFINITION_PREFIX) {
+                state.definitions.push(record(key, value)?);
             } else if key == SLICE_KEY {
                 state.slice = Some(record(key, value)?);
             }

@@ -22,6 +22,7 @@
 //! | [`log`], [`view`] | what lies in Kafka, read to the end |
 //! | [`history`], [`source_events`] | whether the records are the source's history: complete, once, in order |
 //! | [`compare`], [`shaping`] | whether the target is the source, shaped |
+//! | [`definitions`] | options and indexes of collections |
 //! | [`connect`] | Kafka Connect with the connectors of `connect-configs/` |
 //! | [`gate`] | a port that is closed until it is opened |
 //! | [`waiting`] | waiting for a condition with a deadline; nothing else ever waits |
@@ -30,6 +31,7 @@ mod checks;
 pub mod collection;
 pub mod compare;
 pub mod connect;
+pub mod definitions;
 pub mod gate;
 pub mod history;
 pub mod log;

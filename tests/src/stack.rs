@@ -48,10 +48,21 @@ impl Stack {
     #[must_use]
     pub fn with_authentication() -> Arc<Self> {
         static STACK: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
-        let mut running = STACK.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::while_held(&STACK, "auth", &["--only", "source,target,standalone", "--auth"])
+    }
+
+    /// MongoDB whose source is older than 6.0 and does not tell of options and indexes, and whose target is not: shared and ended
+    /// likewise.
+    #[must_use]
+    pub fn with_older_source() -> Arc<Self> {
+        static STACK: Mutex<Weak<Stack>> = Mutex::new(Weak::new());
+        Self::while_held(&STACK, "older", &["--only", "source,target", "--mongo", "source:5.0.4"])
+    }
+
+    fn while_held(stack: &Mutex<Weak<Self>>, what: &str, options: &[&str]) -> Arc<Self> {
+        let mut running = stack.lock().unwrap_or_else(PoisonError::into_inner);
         running.upgrade().unwrap_or_else(|| {
-            let started = Self::start("auth", &["--only", "source,target,standalone", "--auth"]);
-            let started = Arc::new(started);
+            let started = Arc::new(Self::start(what, options));
             *running = Arc::downgrade(&started);
             started
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bson::{Document, doc};
-use e2e::{DEADLINE, Phase, Pipeline, eventually, in_both_phases};
+use e2e::{DEADLINE, Phase, Pipeline, definitions::indexes, eventually, in_both_phases};
 use futures_util::TryStreamExt as _;
 use serde_json::json;
 
@@ -231,30 +231,6 @@ async fn a_view_and_what_policy_ignores_are_passed_over() {
     })
     .await;
     pipeline.close().await;
-}
-
-/// The indexes of every collection but that of `_id`, without what is put off, in the order of their names.
-async fn indexes(client: &mongodb::Client, db: &str) -> Vec<(String, Vec<Document>)> {
-    let mut all = Vec::new();
-    for name in names(client, db).await {
-        let command = doc! {"listIndexes": &name};
-        let cursor = client.database(db).run_cursor_command(command).await.expect("the server answers");
-        let found: Vec<Document> = cursor.try_collect().await.expect("the server answers");
-        let mut found: Vec<_> = found
-            .into_iter()
-            .filter(|index| index.get_str("name").is_ok_and(|name| name != "_id_"))
-            .collect();
-        for index in &mut found {
-            index.remove("unique");
-            if index.contains_key("expireAfterSeconds") {
-                index.insert("expireAfterSeconds", i32::MAX);
-            }
-        }
-        found.sort_by_key(|index| index.get_str("name").expect("it has a name").to_owned());
-        all.push((name, found));
-    }
-    all.retain(|(_, indexes)| !indexes.is_empty());
-    all
 }
 
 async fn create_indexes(pipeline: &Pipeline, coll: &str, indexes: Vec<Document>) {

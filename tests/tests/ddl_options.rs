@@ -3,33 +3,17 @@
 use std::collections::BTreeMap;
 
 use bson::{Document, doc};
-use e2e::{DEADLINE, Phase, Pipeline, eventually, in_both_phases, process::Binary};
-use futures_util::TryStreamExt as _;
+use e2e::{
+    DEADLINE, Phase, Pipeline,
+    definitions::{indexes_of, listed, options},
+    eventually, in_both_phases,
+    process::Binary,
+};
 use mongodb::{Client, Collection};
 use serde_json::json;
 
-/// What the target has otherwise on purpose.
-const PUT_OFF: [&str; 4] =
-    ["validationLevel", "expireAfterSeconds", "changeStreamPreAndPostImages", "storageEngine"];
-
 async fn run(pipeline: &Pipeline, command: Document) {
     pipeline.database().run_command(command).await.expect("the source takes it");
-}
-
-async fn listed(client: &Client, db: &str) -> Vec<Document> {
-    let cursor = client.database(db).run_cursor_command(doc! {"listCollections": 1}).await;
-    cursor.expect("the server answers").try_collect().await.expect("the server answers")
-}
-
-/// The options of every collection, without what is put off.
-async fn options(client: &Client, db: &str) -> BTreeMap<String, Document> {
-    let named = listed(client, db).await.into_iter().filter_map(|found| {
-        let name = found.get_str("name").expect("it has a name").to_owned();
-        let mut options = found.get_document("options").expect("it has options").clone();
-        PUT_OFF.iter().for_each(|name| drop(options.remove(name)));
-        (!name.starts_with("system.")).then_some((name, options))
-    });
-    named.collect()
 }
 
 async fn same_options(pipeline: &Pipeline) -> BTreeMap<String, Document> {
@@ -220,15 +204,6 @@ async fn a_collection_of_the_targets_own_stops_the_worker_or_stays_as_it_is() {
     pipeline.close().await;
 }
 
-/// Names of the target's indexes, and what they are about.
-async fn indexes(client: &Client, db: &str, coll: &str) -> BTreeMap<String, Document> {
-    let cursor = client.database(db).run_cursor_command(doc! {"listIndexes": coll}).await;
-    let Ok(cursor) = cursor else { return BTreeMap::new() };
-    let found: Vec<Document> = cursor.try_collect().await.expect("the server answers");
-    let named = found.into_iter().map(|index| (index.get_str("name").expect("a name").to_owned(), index));
-    named.collect()
-}
-
 async fn index_shaped(pipeline: &Pipeline, phase: Phase) {
     let users = format!("users_{}", phase.name());
     let validated =
@@ -261,7 +236,7 @@ async fn indexes_of_shaped_documents_are_of_what_passes_under_its_new_name() {
     in_both_phases(&mut pipeline, 2, index_shaped).await;
     for phase in ["before", "streaming"] {
         let coll = format!("users_{phase}");
-        let found = indexes(&pipeline.target, &pipeline.name, &coll).await;
+        let found = indexes_of(&pipeline.target, &pipeline.name, &coll).await;
         assert_eq!(found.keys().collect::<Vec<_>>(), ["_id_", "as it is", "renamed"]);
         let renamed = &found["renamed"];
         assert_eq!(renamed.get_document("key").expect("keys"), &doc! {"called.n": 1, "place": 1});
@@ -327,12 +302,12 @@ async fn workers_killed_while_indexes_are_built_build_all_of_them_once() {
     for kill in 1..3 {
         let (target, name) = (pipeline.target.clone(), pipeline.name.clone());
         eventually("some indexes are there, and not all", DEADLINE, async || {
-            let found = indexes(&target, &name, "users").await.len();
+            let found = indexes_of(&target, &name, "users").await.len();
             if (1 + kill..17).contains(&found) { Ok(()) } else { Err(format!("{found} indexes")) }
         })
         .await;
         pipeline.workers.iter_mut().for_each(|worker| worker.kill());
-        let found = indexes(&target, &name, "users").await.len();
+        let found = indexes_of(&target, &name, "users").await.len();
         assert!(found < 17, "killed amid the work");
         for worker in 0..2 {
             pipeline.restart_worker(worker);
@@ -340,7 +315,7 @@ async fn workers_killed_while_indexes_are_built_build_all_of_them_once() {
     }
     pipeline.collection("users").update(7, doc! {"$set": {"n": -7}}).await;
     pipeline.check().await;
-    assert_eq!(indexes(&pipeline.target, &pipeline.name, "users").await.len(), 17);
+    assert_eq!(indexes_of(&pipeline.target, &pipeline.name, "users").await.len(), 17);
     assert_eq!(noted(&pipeline, "users").await.get_array("indexes").expect("noted").len(), 16);
     pipeline.close().await;
 }
@@ -434,8 +409,8 @@ async fn what_was_put_off_is_given_back_to_a_target_that_takes_over() {
     assert!(source == target && all(&target), "{source}, {target}");
     assert_eq!(of(&pipeline.source, "images").await, of(&pipeline.target, "images").await);
     let (source, target) = (
-        indexes(&pipeline.source, &pipeline.name, "people").await,
-        indexes(&pipeline.target, &pipeline.name, "people").await,
+        indexes_of(&pipeline.source, &pipeline.name, "people").await,
+        indexes_of(&pipeline.target, &pipeline.name, "people").await,
     );
     assert_eq!(source["at"], target["at"]);
     assert_eq!(source["mail"].get("unique"), target["mail"].get("unique"));

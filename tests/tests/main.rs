@@ -24,6 +24,7 @@ mod main_job;
 mod memory;
 mod names;
 mod namespaces;
+mod older_sources;
 mod outages;
 mod parts;
 mod peers;

@@ -11,7 +11,7 @@ use common::{
     headers::{Barrier, Format},
     key,
     namespace::Namespace,
-    position::{CollectionCopy, Gap, Position, TOKEN_KEY, Topic},
+    position::{CollectionCopy, CollectionDefinition, Gap, Position, TOKEN_KEY, Topic},
     raw::{Document, Element, Writer},
 };
 use serde::Serialize;
@@ -241,10 +241,28 @@ impl Encoder {
     /// # Errors
     /// [`Kind::Invariant`] when it cannot be written as JSON.
     pub fn copy(&mut self, copy: &CollectionCopy) -> Result<()> {
-        let key = copy.key();
-        self.positions.retain(|entry| entry.key != key);
-        self.positions.push(entry(key, copy)?);
+        self.keep(entry(copy.key(), copy)?);
         Ok(())
+    }
+
+    /// Adds what has been published of a collection's definition to the position.
+    ///
+    /// # Errors
+    /// [`Kind::Invariant`] when it cannot be written as JSON.
+    pub fn defined(&mut self, definition: &CollectionDefinition) -> Result<()> {
+        self.keep(entry(CollectionDefinition::key(&definition.ns), definition)?);
+        Ok(())
+    }
+
+    /// Takes what has been published of a collection's definition out of the position.
+    pub fn undefined(&mut self, ns: &Namespace) {
+        self.keep(Entry { key: CollectionDefinition::key(ns), value: None });
+    }
+
+    /// A record of the position that replaces an earlier one of its key.
+    fn keep(&mut self, entry: Entry) {
+        self.positions.retain(|earlier| earlier.key != entry.key);
+        self.positions.push(entry);
     }
 
     /// Takes a collection's progress out of the position.

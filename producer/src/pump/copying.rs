@@ -47,6 +47,7 @@ impl Pump {
         if self.encoder.position().snapshot == SnapshotState::Wanted {
             let copies: Vec<_> = collections.into_iter().map(|c| catalog::copy(c.ns, c.uuid)).collect();
             self.forget_others(&copies);
+            self.undefine_all();
             for copy in &copies {
                 self.encoder.copy(copy)?;
             }

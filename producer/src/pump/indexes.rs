@@ -33,6 +33,7 @@ impl Pump {
         let (client, uuid) = (&self.source.client, parse_uuid(&copy.uuid)?);
         let Some(found) = catalog::by_uuid(client, &copy.ns.db, uuid).await? else { return Ok(()) };
         let indexes = catalog::indexes(client, &found.ns).await?;
+        self.published_indexes(&route.topic.ns, uuid, indexes.clone())?;
         if indexes.is_empty() {
             return Ok(());
         }

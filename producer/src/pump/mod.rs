@@ -7,7 +7,9 @@
 mod barriers;
 mod capped;
 mod copying;
+mod differences;
 mod indexes;
+mod lookout;
 mod made;
 mod naming;
 mod options;
@@ -27,7 +29,7 @@ use common::{
     error::{Error, Kind, Result},
     event::{ChangeEvent, Names, Operation},
     namespace::Namespace,
-    position::{CollectionCopy, SnapshotState},
+    position::{CollectionCopy, CollectionDefinition, SnapshotState},
     raw::{self, Document},
     telemetry::names,
 };
@@ -37,8 +39,8 @@ use tokio::{
 };
 
 use self::{
-    copying::Copying, naming::Sight, options::Sights, repairs::Repairs, report::Report, requests::Requests,
-    rounds::Rounds, sweeps::Sweeps,
+    copying::Copying, lookout::Lookout, naming::Sight, options::Sights, repairs::Repairs, report::Report,
+    requests::Requests, rounds::Rounds, sweeps::Sweeps,
 };
 use crate::{
     capture::{Batch, Fragments, Place},
@@ -88,6 +90,7 @@ pub struct Pump {
     sweeps: Sweeps,
     rounds: Rounds,
     sights: Sights,
+    lookout: Lookout,
     /// A split event that is not whole yet.
     fragments: Fragments,
     ends: Ends,
@@ -100,28 +103,31 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// A pump that goes on from the encoder's position, and from the snapshot's progress where one is under way.
+    /// A pump that goes on from the encoder's position, from the snapshot's progress where one is under way, and from what has been
+    /// published of definitions.
     #[must_use]
     pub fn new(
         slice: &str,
         source: Source,
         encoder: Encoder,
         routes: Routes,
-        copies: Vec<CollectionCopy>,
+        (copies, definitions): (Vec<CollectionCopy>, Vec<CollectionDefinition>),
         ends: Ends,
         config: &Config,
     ) -> Self {
         let settings = &config.producer;
         let budget = Budget::of(settings);
         let is_copying = encoder.position().snapshot != SnapshotState::Ended;
+        let is_alone = config.source.slices.len() <= 1;
         Self {
             rounds: Rounds::new(&source, &settings.snapshot, budget.chunk),
             sights: Sights::new(source.server.version),
+            lookout: Lookout::new(&source, is_alone, &definitions),
             source,
             encoder,
             routes,
             slice: slice.to_owned(),
-            is_alone: config.source.slices.len() <= 1,
+            is_alone,
             copying: is_copying.then(|| Copying::new(copies)),
             repairs: Repairs::default(),
             requests: Requests::default(),

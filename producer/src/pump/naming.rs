@@ -42,6 +42,7 @@ impl Pump {
             (Operation::Drop, _) => {
                 self.unscanned(&from);
                 self.sights.forget(&from);
+                self.undefine(&from);
                 self.rounds.touch(from);
                 Ok(())
             }
@@ -54,6 +55,7 @@ impl Pump {
             self.rounds.touch(ns.clone());
             self.sights.forget(ns);
         }
+        self.redefine(from, to)?;
         self.unscanned(to);
         let copies = self.copying.as_ref().map_or(&[][..], |copying| copying.progress.copies());
         let open = copies.iter().enumerate().filter(|(_, copy)| !copy.done);

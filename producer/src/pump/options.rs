@@ -7,7 +7,7 @@
 //! | the stream tells of a making | a `create` is added |
 //! |---|---|
 //! | 6.0+ | for what it shows without: a pipeline that began without a snapshot |
-//! | before 6.0: never | for what it shows first in the life of this process, and first behind a drop or a rename |
+//! | before 6.0: never | for what it shows first in the life of this process, and first behind a drop or a rename; later the `lookout` tells |
 //!
 //! Changes of a collection may stand in front of its copy, so both do it; a second `create` of what is there changes nothing.
 //!
@@ -57,6 +57,11 @@ impl Sights {
         self.new = Some(ns.clone());
     }
 
+    /// The options of what has this name were looked at.
+    pub(super) fn looked_at(&mut self, ns: &Namespace) {
+        self.seen.insert(ns.clone());
+    }
+
     /// The name means another collection from here on.
     pub(super) fn forget(&mut self, ns: &Namespace) {
         self.seen.remove(ns);
@@ -84,7 +89,7 @@ impl Pump {
         if !self.is_alone {
             return Ok(());
         }
-        self.sights.seen.insert(copy.ns.clone());
+        self.sights.looked_at(&copy.ns);
         let meant = Meant { uuid: parse_uuid(&copy.uuid)?, is_certain: true };
         self.options(&copy.ns.db, meant, time, route, is_empty).await
     }
@@ -100,7 +105,7 @@ impl Pump {
             return Ok(());
         }
         if !self.sights.tells {
-            self.sights.seen.insert(ns.clone());
+            self.sights.looked_at(ns);
         }
         let uuid = match event.collection_uuid {
             Some(uuid) => Some(uuid),
@@ -122,6 +127,7 @@ impl Pump {
     ) -> Result<()> {
         let found = catalog::options(&self.source.client, db, meant.uuid).await?;
         let Some(options) = found else { return Ok(()) };
+        self.published_options(&route.topic.ns, meant.uuid, options.clone())?;
         if options.is_empty() && !is_empty {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use common::{cluster_time::ClusterTime, error::Result, namespace::Namespace, tel
 
 use crate::snapshot::{
     self, Outcome, Query,
+    catalog::Definition,
     keys::{self, Looked},
     presence::{self, Presence},
 };
@@ -18,6 +19,8 @@ pub(super) enum Asker {
     Request(String),
     /// A worker that looks through the target, by the key of the request.
     Sweep(String),
+    /// The lookout for definitions.
+    Look,
 }
 
 /// What is read.
@@ -30,6 +33,8 @@ pub(super) enum Wanted {
     Missing(Query, Vec<Vec<u8>>),
     /// Nothing, for the namespace names no collection: all of these keys are missing, unless it gets one meanwhile.
     Nothing(Namespace, Vec<Vec<u8>>),
+    /// Nothing more: this was read before the round's time.
+    Look(Vec<Definition>),
     /// Nothing yet: a capped collection is read while the stream waits.
     Scan,
 }
@@ -44,6 +49,8 @@ pub(super) enum Answer {
     Missing(Presence),
     /// Of the keys of a namespace that named no collection.
     Nothing(Vec<Vec<u8>>),
+    /// What was read before.
+    Look(Vec<Definition>),
     /// That now is the time to read.
     Scan,
 }
@@ -57,6 +64,7 @@ pub(super) async fn read(wanted: Wanted, time: ClusterTime, is_transactional: bo
             presence::missing(query, keys, time, is_transactional).await.map(Answer::Missing)
         }
         Wanted::Nothing(_, keys) => Ok(Answer::Nothing(keys)),
+        Wanted::Look(found) => Ok(Answer::Look(found)),
         Wanted::Scan => Ok(Answer::Scan),
     }
 }

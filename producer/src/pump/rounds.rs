@@ -7,7 +7,7 @@
 //!
 //! Four parties ask: the first snapshot (`copying`), workers that miss a document (`repairs`), operators (`requests`), workers that
 //! look through the target (`sweeps`). They share the round, and so its bytes: as many reads as `producer.snapshot.parallel`
-//! allows, one more for the snapshot and one for a sweep.
+//! allows, one more for the snapshot and one for a sweep. The lookout for definitions (`lookout`) has read already, and wants a place.
 
 use common::{
     cluster_time::ClusterTime,
@@ -157,6 +157,7 @@ impl Pump {
         let mut wanted = self.wanted_repairs().await?;
         wanted.extend(self.wanted_requests(self.rounds.parallel.saturating_sub(wanted.len())).await?);
         wanted.extend(self.wanted_sweep().await?);
+        wanted.extend(self.wanted_look()?);
         wanted.extend(self.wanted_copies(self.rounds.parallel.saturating_sub(wanted.len()).max(1))?);
         Ok(wanted)
     }
@@ -206,6 +207,7 @@ impl Pump {
             Asker::Repairs(ns, requests) => self.repairs_read(ns, requests, answer, at).await,
             Asker::Request(key) => self.request_read(key, answer, at).await,
             Asker::Sweep(key) => self.sweep_read(key, answer, at).await,
+            Asker::Look => self.looked(answer, at.time).await,
         }
     }
 }

@@ -8,14 +8,25 @@ use common::{
     position::CollectionCopy,
 };
 use futures_util::TryStreamExt as _;
-use mongodb::{
-    Client,
-    results::{CollectionSpecification, CollectionType},
-};
+use mongodb::Client;
 
 const NAMESPACE_NOT_FOUND: i32 = 26;
 /// From this version on change streams tell of what a capped collection drops (tried on 4.4.2, 5.0.4 and 6.0.27).
 const TELLS_DROPPED: Version = Version::new(5, 0, 0);
+
+/// Builds of indexes that have not ended have this, and what they build may come to nothing.
+const BUILD: &str = "buildUUID";
+
+/// What a collection is defined as.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// Which collection it is.
+    pub collection: Collection,
+    /// Its options, as the server lists them.
+    pub options: Document,
+    /// Its indexes besides that of `_id`, as the server describes them.
+    pub indexes: Vec<Document>,
+}
 
 /// A collection of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,19 +111,12 @@ pub async fn estimate(client: &Client, ns: &Namespace) -> Result<u64> {
 /// [`Kind::Misconfigured`] for collections that cannot be carried (time series; capped ones before 5.0), all of them at once;
 /// transient when the source does not answer.
 pub async fn list(client: &Client, filter: &Filter, version: Version) -> Result<Vec<Collection>> {
-    let names = client.list_database_names().await;
-    let names = names.map_err(|error| mongo::failed("cannot list the source's databases", error))?;
     let (mut found, mut refusals) = (Vec::new(), Vec::new());
-    for db in names.into_iter().filter(|db| filter.reaches(db)) {
-        for collection in of_database(client, &db, doc! {}).await? {
-            match (collection.kind, collection.kind.refusal(version)) {
-                _ if !filter.carries(&collection.ns) => {}
-                (_, Some(why)) => refusals.push(format!("{} is {why}", collection.ns)),
-                (Sort::View, None) => {
-                    tracing::info!(ns = %collection.ns, "a view holds no documents to carry")
-                }
-                _ => found.push(collection),
-            }
+    for (collection, _) in carried(client, filter).await? {
+        match (collection.kind, collection.kind.refusal(version)) {
+            (_, Some(why)) => refusals.push(format!("{} is {why}", collection.ns)),
+            (Sort::View, None) => tracing::info!(ns = %collection.ns, "a view holds no documents to carry"),
+            _ => found.push(collection),
         }
     }
     if !refusals.is_empty() {
@@ -122,14 +126,31 @@ pub async fn list(client: &Client, filter: &Filter, version: Version) -> Result<
     Ok(found)
 }
 
+/// What every carried collection is defined as; views are passed over. Those of kinds that cannot be carried come without
+/// indexes.
+///
+/// # Errors
+/// Transient when the source does not answer.
+pub async fn definitions(client: &Client, filter: &Filter, version: Version) -> Result<Vec<Definition>> {
+    let mut found = Vec::new();
+    for (collection, options) in carried(client, filter).await? {
+        let indexes = match (collection.kind, collection.kind.refusal(version)) {
+            (Sort::View, _) => continue,
+            (_, Some(_)) => Vec::new(),
+            (_, None) => indexes(client, &collection.ns).await?,
+        };
+        found.push(Definition { collection, options, indexes });
+    }
+    Ok(found)
+}
+
 /// The collection with this UUID, under whatever name it has now; `None` when it is gone.
 ///
 /// # Errors
 /// Transient when the source does not answer.
 pub async fn by_uuid(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option<Collection>> {
-    let uuid = Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() });
-    let found = of_database(client, db, doc! {"info.uuid": uuid}).await?;
-    Ok(found.into_iter().next())
+    let found = of_database(client, db, doc! {"info.uuid": binary(uuid)}).await?;
+    Ok(found.into_iter().next().map(|(collection, _)| collection))
 }
 
 /// The collection with this name; `None` when there is none.
@@ -138,7 +159,7 @@ pub async fn by_uuid(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option
 /// Transient when the source does not answer.
 pub async fn by_name(client: &Client, ns: &Namespace) -> Result<Option<Collection>> {
     let found = of_database(client, &ns.db, doc! {"name": &ns.coll}).await?;
-    Ok(found.into_iter().next())
+    Ok(found.into_iter().next().map(|(collection, _)| collection))
 }
 
 /// The options of the collection with this UUID, as the server lists them; `None` when it is gone.
@@ -146,57 +167,102 @@ pub async fn by_name(client: &Client, ns: &Namespace) -> Result<Option<Collectio
 /// # Errors
 /// Transient when the source does not answer.
 pub async fn options(client: &Client, db: &str, uuid: [u8; 16]) -> Result<Option<Document>> {
-    let context = || format!("cannot list the collections of {db}");
-    let uuid = Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() });
-    let command = doc! {"listCollections": 1, "filter": {"info.uuid": uuid}};
-    let cursor = client.database(db).run_cursor_command(command).await;
-    let cursor = cursor.map_err(|error| mongo::failed(context(), error))?;
-    let found: Vec<_> = cursor.try_collect().await.map_err(|error| mongo::failed(context(), error))?;
-    Ok(found.first().map(|one| one.get_document("options").cloned().unwrap_or_default()))
+    let found = of_database(client, db, doc! {"info.uuid": binary(uuid)}).await?;
+    Ok(found.into_iter().next().map(|(_, options)| options))
 }
 
-/// The collection's indexes, besides that of `_id`, as the server describes them; none when it is gone.
+/// The collection's indexes, besides that of `_id` and those that are still being built, as the server describes them; none
+/// when it is gone.
 ///
 /// # Errors
 /// Transient when the source does not answer.
 pub async fn indexes(client: &Client, ns: &Namespace) -> Result<Vec<Document>> {
     let context = || format!("cannot list the indexes of {ns}");
-    let command = doc! {"listIndexes": &ns.coll};
+    let command = doc! {"listIndexes": &ns.coll, "includeBuildUUIDs": true};
     let cursor = match client.database(&ns.db).run_cursor_command(command).await {
         Err(error) if mongo::code(&error) == Some(NAMESPACE_NOT_FOUND) => return Ok(Vec::new()),
         cursor => cursor.map_err(|error| mongo::failed(context(), error))?,
     };
     let all: Vec<_> = cursor.try_collect().await.map_err(|error| mongo::failed(context(), error))?;
     let is_of_id = |index: &Document| index.get_document("key").is_ok_and(|key| *key == doc! {"_id": 1});
-    Ok(all.into_iter().filter(|index| !is_of_id(index)).collect())
+    let built = all.into_iter().filter(|index| !is_of_id(index) && !index.contains_key(BUILD));
+    Ok(built.map(nameless).collect())
 }
 
-async fn of_database(client: &Client, db: &str, filter: Document) -> Result<Vec<Collection>> {
+/// Without the namespace, which indexes of old servers say and keep through renames.
+fn nameless(mut index: Document) -> Document {
+    index.remove("ns");
+    index
+}
+
+/// The carried collections of every database, with their options.
+async fn carried(client: &Client, filter: &Filter) -> Result<Vec<(Collection, Document)>> {
+    let names = client.list_database_names().await;
+    let names = names.map_err(|error| mongo::failed("cannot list the source's databases", error))?;
+    let mut found = Vec::new();
+    for db in names.into_iter().filter(|db| filter.reaches(db)) {
+        let all = of_database(client, &db, doc! {}).await?;
+        found.extend(all.into_iter().filter(|(collection, _)| filter.carries(&collection.ns)));
+    }
+    Ok(found)
+}
+
+async fn of_database(client: &Client, db: &str, filter: Document) -> Result<Vec<(Collection, Document)>> {
     let context = || format!("cannot list the collections of {db}");
-    let cursor = client.database(db).list_collections().filter(filter).await;
+    let command = doc! {"listCollections": 1, "filter": filter};
+    let cursor = client.database(db).run_cursor_command(command).await;
     let cursor = cursor.map_err(|error| mongo::failed(context(), error))?;
     let all: Vec<_> = cursor.try_collect().await.map_err(|error| mongo::failed(context(), error))?;
-    Ok(all.into_iter().map(|spec| collection(db, spec)).collect())
+    Ok(all.into_iter().map(|listed| collection(db, listed)).collect())
 }
 
-fn collection(db: &str, spec: CollectionSpecification) -> Collection {
-    let kind = match spec.collection_type {
-        CollectionType::View => Sort::View,
-        CollectionType::Timeseries => Sort::TimeSeries,
-        _ if spec.options.capped == Some(true) => Sort::Capped,
+/// A collection and its options, from what `listCollections` says of it.
+fn collection(db: &str, mut listed: Document) -> (Collection, Document) {
+    let options = match listed.remove("options") {
+        Some(Bson::Document(options)) => options,
+        _ => Document::new(),
+    };
+    let kind = match listed.get_str("type") {
+        Ok("view") => Sort::View,
+        Ok("timeseries") => Sort::TimeSeries,
+        _ if options.get_bool("capped").unwrap_or(false) => Sort::Capped,
         _ => Sort::Plain,
     };
-    let mut uuid = [0; 16];
-    if let Some(id) = spec.info.uuid.filter(|id| id.bytes.len() == uuid.len()) {
-        uuid.copy_from_slice(&id.bytes);
-    }
-    let has_simple_collation = spec.options.collation.is_none();
-    Collection { ns: Namespace::new(db, spec.name), uuid, has_simple_collation, kind }
+    let uuid = match listed.get_document("info").ok().and_then(|info| info.get("uuid")) {
+        Some(Bson::Binary(id)) => id.bytes.as_slice().try_into().unwrap_or_default(),
+        _ => Default::default(),
+    };
+    let ns = Namespace::new(db, listed.get_str("name").unwrap_or_default());
+    let has_simple_collation = !options.contains_key("collation");
+    (Collection { ns, uuid, has_simple_collation, kind }, options)
+}
+
+fn binary(uuid: [u8; 16]) -> Bson {
+    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collection_is_what_the_server_lists() {
+        let uuid = [9; 16];
+        let listed = |more: Document| {
+            let mut listed = doc! {"name": "c.d", "type": "collection", "options": {}, "info": {"readOnly": false, "uuid": binary(uuid)}};
+            listed.extend(more);
+            collection("db", listed)
+        };
+        let ns = Namespace::new("db", "c.d");
+        let plain = Collection { ns, uuid, has_simple_collation: true, kind: Sort::Plain };
+        assert_eq!(listed(doc! {}), (plain.clone(), doc! {}));
+        let options = doc! {"capped": true, "size": 4096, "collation": {"locale": "fr"}};
+        let capped = Collection { has_simple_collation: false, kind: Sort::Capped, ..plain.clone() };
+        assert_eq!(listed(doc! {"options": options.clone()}), (capped, options));
+        let view = Collection { uuid: [0; 16], kind: Sort::View, ..plain };
+        assert_eq!(listed(doc! {"type": "view", "info": {"readOnly": true}}).0, view);
+        assert_eq!(listed(doc! {"type": "timeseries"}).0.kind, Sort::TimeSeries);
+    }
 
     #[test]
     fn what_a_source_does_not_tell_is_refused_by_name() {

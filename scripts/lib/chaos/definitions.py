@@ -19,19 +19,19 @@ LOOK_AGAIN_SECONDS = 1.0
 BARRIERS = ("drop", "rename", "create", "createIndexes", "dropIndexes", "modify")
 
 
-def agreement(source: MongoClient, target: MongoClient, is_told: bool, seconds: float) -> Verdict:
+def agreement(source: MongoClient, target: MongoClient, seconds: float) -> Verdict:
     """Both sides, given some time to become equal."""
     end = time.monotonic() + seconds
     while True:
-        verdict = _compared(source, target, is_told)
+        verdict = _compared(source, target)
         if (verdict is not None and verdict.is_clean) or time.monotonic() > end:
             return verdict or _unread()
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _compared(source: MongoClient, target: MongoClient, is_told: bool) -> Optional[Verdict]:
+def _compared(source: MongoClient, target: MongoClient) -> Optional[Verdict]:
     try:
-        return compare(defined(source, is_told), defined(target, is_told))
+        return compare(defined(source), defined(target))
     except PyMongoError:
         return None
 

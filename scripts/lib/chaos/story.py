@@ -65,8 +65,8 @@ class Story:
         self._settling = Settling(self._marked, self._truth, self._watcher, self._topics, world.pipeline.require_running)
         self._checks = Checks(self._is_plain)
         # From 6.0 on the source's stream tells of definitions.
-        self._is_told = int(self._source.server_info()["version"].split(".")[0]) >= 6
-        self._definer = None if self._is_plain else Definer(writing, options.seed, self._workload.revs, self._is_told)
+        is_told = int(self._source.server_info()["version"].split(".")[0]) >= 6
+        self._definer = None if self._is_plain else Definer(writing, options.seed, self._workload.revs, is_told)
         self.faults: "Counter[str]" = Counter()
         self.total = Verdict()
         self.rounds: List[Dict[str, Any]] = []
@@ -157,7 +157,7 @@ class Story:
         if self._definer:
             # Barriers that wait for a worker that was killed wait for its session to end, one after the other.
             seconds = settling.DISAGREE_SECONDS if is_broken else settling.ARRIVE_SECONDS
-            verdict.include(definitions.agreement(self._source, self._target, self._is_told, seconds))
+            verdict.include(definitions.agreement(self._source, self._target, seconds))
         self._claims.look("at the end of the round")
         positions, committed = self._claims.take()
         records += self._settling.rest(verdict, positions)

@@ -69,7 +69,7 @@ impl Collections {
         }
         let Some(there) = self.there(ns).await? else {
             // Gone, or never made here; an index makes it.
-            self.work(ns, uuid, &definition.works).await?;
+            self.work(ns, uuid, &definition.works, definition.may_not_fit).await?;
             return self.note_by_name(ns, &definition.notes).await;
         };
         let mut notes = definition.notes.clone();
@@ -80,9 +80,9 @@ impl Collections {
             notes = options::without_validation(&notes);
         } else if self.is_behind(definition, &there) {
             let work = Work { name: "collMod", arguments: definition.validation.clone() };
-            self.work(ns, uuid, &[work]).await?;
+            self.work(ns, uuid, &[work], false).await?;
         }
-        let own = self.work(ns, uuid, &definition.works).await?;
+        let own = self.work(ns, uuid, &definition.works, definition.may_not_fit).await?;
         self.note(there.uuid, ns, &notes.without(&own)).await
     }
 

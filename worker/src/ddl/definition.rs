@@ -17,6 +17,8 @@ pub(super) struct Definition {
     pub(super) validation: Document,
     /// What is done about indexes.
     pub(super) works: Vec<Work>,
+    /// Whether the indexes may not fit the documents that stand in front of them: the source had them a moment before or after.
+    pub(super) may_not_fit: bool,
     /// What is put off.
     pub(super) notes: Notes,
     /// Options and indexes that are not carried.

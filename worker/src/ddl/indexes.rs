@@ -15,7 +15,7 @@ use super::{
     deed::{Collections, answered, binary},
     work::Work,
 };
-use crate::checkpoint::Uuid;
+use crate::{checkpoint::Uuid, plan::code};
 
 /// How long a build is waited for at one time; asked again, the server goes on waiting for the same one.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -29,7 +29,8 @@ const CONFLICTS: [i32; 2] = [85, 86];
 pub(super) const INEXPRESSIBLE: [i32; 8] = [2, 9, 14, 67, 72, 161, 197, 40_415];
 
 impl Collections {
-    /// Does all of it, on the collection that was meant. Gives the names of indexes that are not made, for the target has its own.
+    /// Does all of it, on the collection that was meant. Gives the names of indexes that are not made: the target has its own, or
+    /// its documents do not fit where they may not.
     ///
     /// # Errors
     /// Transient when the target does not answer; misconfigured for what it cannot have.
@@ -38,6 +39,7 @@ impl Collections {
         ns: &Namespace,
         uuid: Option<Uuid>,
         work: &[Work],
+        may_not_fit: bool,
     ) -> Result<Vec<String>> {
         let mut own = Vec::new();
         for one in work {
@@ -51,7 +53,7 @@ impl Collections {
             let what = format!("a definition of {ns}");
             let sent = answered(what, PATIENCE, database.run_command(command).into_future()).await?;
             let Err(error) = sent else { continue };
-            if judged(ns, one, &error)? {
+            if judged(ns, one, &error, may_not_fit)? {
                 own.extend(one.index_name());
             }
         }
@@ -59,13 +61,18 @@ impl Collections {
     }
 }
 
-/// Whether something of the target's own is in the way.
-fn judged(ns: &Namespace, work: &Work, error: &mongodb::error::Error) -> Result<bool> {
+/// Whether an index is not made, for something is in its way.
+fn judged(ns: &Namespace, work: &Work, error: &mongodb::error::Error, may_not_fit: bool) -> Result<bool> {
     let context = format!("`{}` of {ns} at the target", work.name);
     match mongo::code(error) {
         Some(code) if GONE.contains(&code) => Ok(false),
         Some(code) if CONFLICTS.contains(&code) => {
             tracing::warn!(%ns, code, "an index of the target's own has this one's name or keys and stays");
+            Ok(true)
+        }
+        Some(code) if may_not_fit && code::is_of_index_keys(code) => {
+            let index = work.index_name();
+            tracing::warn!(%ns, index, code, "an index is not made: documents do not fit that the source has had since it lost it");
             Ok(true)
         }
         Some(code) if INEXPRESSIBLE.contains(&code) => Err(Error::caused(

@@ -109,6 +109,7 @@ mod tests {
             offset: 5,
             sequence: String::new(),
             change: Change::Drop(Namespace::new("d", "a")),
+            is_read: false,
             cluster_time: None,
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Marker {
     /// This record's sequence, as its header has it.
     pub(super) sequence: String,
     pub(super) change: Change,
+    /// Whether it was looked up at the source, not streamed, and so may stand a little late.
+    pub(super) is_read: bool,
     pub(super) cluster_time: Option<ClusterTime>,
 }
 
@@ -114,6 +116,7 @@ fn read(record: &Record) -> Result<Marker> {
         offset: record.offset,
         sequence: sequence_of(record).ok_or_else(damaged)?.to_owned(),
         change: Change::of(&event)?,
+        is_read: headers.is_snapshot,
         cluster_time: event.cluster_time,
     })
 }

@@ -66,7 +66,7 @@ impl Policy {
     /// # Errors
     /// Misconfigured where the policy is to stop, or the barrier cannot be carried out with these settings.
     pub(super) fn wanted(&self, marker: &mut Marker) -> Result<Wanted> {
-        let (deed, what) = self.deed(&marker.change)?;
+        let (deed, what) = self.deed(&marker.change, marker.is_read)?;
         let ns = marker.ns().clone();
         if !self.filter.carries(&ns) {
             return match deed {
@@ -119,7 +119,7 @@ impl Policy {
     }
 
     /// What is to be done, and which setting says whether it is.
-    fn deed(&self, change: &Change) -> Result<(Deed, &'static str)> {
+    fn deed(&self, change: &Change, is_read: bool) -> Result<(Deed, &'static str)> {
         Ok(match change {
             Change::Drop(ns) => (Deed::Drop(self.name(ns)?), "drop"),
             Change::Rename { from, to, replaces } if self.filter.carries(to) => {
@@ -129,7 +129,8 @@ impl Policy {
             // Out of what is carried, it is gone.
             Change::Rename { from, .. } => (Deed::Drop(self.name(from)?), "drop"),
             Change::CreateIndexes(ns, indexes) => {
-                self.define(ns, Definition::create_indexes(indexes, self.shaper(ns)?), INDEXES)?
+                let definition = Definition::create_indexes(indexes, self.shaper(ns)?);
+                self.define(ns, Definition { may_not_fit: is_read, ..definition }, INDEXES)?
             }
             Change::DropIndexes(ns, names) => self.define(ns, Definition::drop_indexes(names), INDEXES)?,
             Change::Create { ns, options, is_certain } => {
@@ -226,6 +227,7 @@ mod tests {
             offset: 5,
             sequence: String::new(),
             change,
+            is_read: false,
             cluster_time: None,
         }
     }

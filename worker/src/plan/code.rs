@@ -31,6 +31,7 @@ pub const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 pub const COMMAND_NOT_SUPPORTED_ON_VIEW: i32 = 166;
 pub const CANNOT_INDEX_PARALLEL_ARRAYS: i32 = 171;
 pub const PRIMARY_STEPPED_DOWN: i32 = 189;
+pub const CANNOT_BUILD_INDEX_KEYS: i32 = 201;
 pub const NO_SUCH_TRANSACTION: i32 = 251;
 pub const EXCEEDED_TIME_LIMIT: i32 = 262;
 pub const OPERATION_NOT_SUPPORTED_IN_TRANSACTION: i32 = 263;
@@ -42,9 +43,32 @@ pub const BSON_OBJECT_TOO_LARGE: i32 = 10334;
 pub const DUPLICATE_KEY: i32 = 11000;
 pub const INTERRUPTED_AT_SHUTDOWN: i32 = 11600;
 pub const INTERRUPTED_DUE_TO_REPL_STATE_CHANGE: i32 = 11602;
+pub const GEO_POINT_OUT_OF_BOUNDS: i32 = 13027;
+pub const GEO_POINT_OF_ONE_NUMBER: i32 = 13068;
 pub const NOT_PRIMARY_NO_SECONDARY_OK: i32 = 13435;
 pub const NOT_PRIMARY_OR_SECONDARY: i32 = 13436;
 pub const OUT_OF_DISK_SPACE: i32 = 14031;
 pub const CANNOT_EXTRACT_GEO_KEYS: i32 = 16755;
+pub const HASHED_INDEX_OF_ARRAY: i32 = 16766;
+pub const GEO_POINT_MALFORMED: i32 = 16804;
+pub const TEXT_LANGUAGE_NO_STRING: i32 = 17261;
+pub const TEXT_LANGUAGE_UNKNOWN: i32 = 17262;
 pub const DOCUMENT_TOO_LARGE_AFTER_UPDATE: i32 = 17419;
 pub const DOCUMENT_TOO_LARGE_FOR_UPSERT: i32 = 17420;
+
+/// Whether an index cannot have a document's values: its build fails, and afterwards the document is refused (each tried on 6.0.27).
+#[must_use]
+pub const fn is_of_index_keys(code: i32) -> bool {
+    matches!(
+        code,
+        CANNOT_INDEX_PARALLEL_ARRAYS
+            | CANNOT_BUILD_INDEX_KEYS
+            | GEO_POINT_OUT_OF_BOUNDS
+            | GEO_POINT_OF_ONE_NUMBER
+            | CANNOT_EXTRACT_GEO_KEYS
+            | HASHED_INDEX_OF_ARRAY
+            | GEO_POINT_MALFORMED
+            | TEXT_LANGUAGE_NO_STRING
+            | TEXT_LANGUAGE_UNKNOWN
+    )
+}

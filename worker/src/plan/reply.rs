@@ -101,12 +101,11 @@ const fn sort(code: i32, by_operators: bool) -> Sort {
         | code::DOTTED_FIELD_NAME
         | code::IMMUTABLE_FIELD
         | code::DOCUMENT_VALIDATION_FAILURE
-        | code::CANNOT_INDEX_PARALLEL_ARRAYS
         | code::CANNOT_GROW_DOCUMENT_IN_CAPPED
         | code::BSON_OBJECT_TOO_LARGE
-        | code::CANNOT_EXTRACT_GEO_KEYS
         | code::DOCUMENT_TOO_LARGE_AFTER_UPDATE
         | code::DOCUMENT_TOO_LARGE_FOR_UPSERT => Sort::Refused,
+        _ if code::is_of_index_keys(code) => Sort::Refused,
         code::UNAUTHORIZED
         | code::AUTHENTICATION_FAILED
         | code::ILLEGAL_OPERATION

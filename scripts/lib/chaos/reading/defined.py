@@ -17,22 +17,20 @@ NEVER = 2**31 - 1
 Defined = Dict[str, Dict[str, Any]]
 
 
-def defined(client: MongoClient, is_told: bool) -> Defined:
-    """Every collection; where the source does not tell of definitions only what it tells: collections with documents, and those."""
+def defined(client: MongoClient) -> Defined:
+    """Every collection."""
     found: Defined = {}
     for db in DATABASES:
         for one in client[db].list_collections():
             namespace = f"{db}.{one['name']}"
             if not is_left_out(namespace) and one["type"] == "collection":
-                found[namespace] = _collection(client, db, one, is_told)
-    return {name: held for name, held in found.items() if is_told or held["documents"]}
+                found[namespace] = _collection(client, db, one)
+    return found
 
 
-def _collection(client: MongoClient, db: str, one: Mapping[str, Any], is_told: bool) -> Dict[str, Any]:
+def _collection(client: MongoClient, db: str, one: Mapping[str, Any]) -> Dict[str, Any]:
     # In the order of their bytes: some collations hold different `_id`s equal, and of those there is one.
     documents = sorted(held.raw for held in client[db].get_collection(one["name"], codec_options=RAW).find())
-    if not is_told:
-        return {"documents": documents}
     indexes = {held["name"]: _index(held) for held in client[db][one["name"]].list_indexes()}
     return {"documents": documents, "options": _options(one["options"]), "indexes": indexes}
 

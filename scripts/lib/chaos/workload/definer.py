@@ -108,7 +108,7 @@ class Definer(threading.Thread):
             if kind < 0.2:
                 writes.append(DeleteOne({"_id": key}))
             elif kind < 0.6:
-                writes.append(InsertOne(definitions.document(key, rev, self._chance)))
+                writes.append(InsertOne(definitions.document(key, rev, self._chance, self._is_modern)))
             else:
                 writes.append(UpdateOne({"_id": key}, {"$set": {"rev": rev, "n": rev % 100}}))
         return writes
@@ -160,7 +160,7 @@ class Definer(threading.Thread):
         other = self._database()[self._some_name()]
         with self._client.start_session() as session:
             with session.start_transaction():
-                database[name].insert_one(definitions.document(definitions.key(self._chance), next(self._revs), self._chance), session=session)
+                database[name].insert_one(definitions.document(definitions.key(self._chance), next(self._revs), self._chance, self._is_modern), session=session)
                 other.update_many({"rev": {"$gt": 0}}, {"$set": {"rev": next(self._revs)}}, session=session)
 
     def _drop_database(self) -> None:

@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::atomic::Ordering};
 
 use bson::{Bson, Document, doc};
-use common::headers::Barrier;
+use common::headers::{Barrier, SNAPSHOT};
 use futures_util::TryStreamExt as _;
 use rdkafka::message::Header;
 
@@ -15,6 +15,8 @@ pub(crate) struct Marker {
     topics: Vec<(String, u16)>,
     /// The first record's sequence number.
     pub(crate) first: u64,
+    /// Whether it was looked up, not streamed.
+    pub(crate) is_read: bool,
 }
 
 impl Pipe {
@@ -24,7 +26,7 @@ impl Pipe {
         let topics: Vec<_> = topics.iter().map(|events| (events.topic.clone(), events.partitions)).collect();
         let of: u64 = topics.iter().map(|(_, partitions)| u64::from(*partitions)).sum();
         let first = self.sequence.fetch_add(of, Ordering::Relaxed) + 1;
-        Marker { event, topics, first }
+        Marker { event, topics, first, is_read: false }
     }
 
     /// Publishes these of a barrier's records.
@@ -36,7 +38,10 @@ impl Pipe {
             let place =
                 Barrier { number: u32::try_from(*number).unwrap() + 1, ..barrier.clone() }.to_string();
             let header = Header { key: "barrier", value: Some(place.as_str()) };
-            let headers = event::headers(&marker.event, marker.first + *number as u64).insert(header);
+            let mut headers = event::headers(&marker.event, marker.first + *number as u64).insert(header);
+            if marker.is_read {
+                headers = headers.insert(Header { key: SNAPSHOT, value: Some("true") });
+            }
             self.send(topic, *partition, None, Some(&event::text(&marker.event)), headers).await;
         }
     }
