@@ -19,19 +19,19 @@ LOOK_AGAIN_SECONDS = 1.0
 BARRIERS = ("drop", "rename", "create", "createIndexes", "dropIndexes", "modify")
 
 
-def agreement(source: MongoClient, target: MongoClient, seconds: float) -> Verdict:
-    """Both sides, given some time to become equal."""
+def agreement(source: MongoClient, target: MongoClient, keeps_expiry: bool, seconds: float) -> Verdict:
+    """Both sides, given some time to become equal; before 6.0 a target keeps no expiry of indexes."""
     end = time.monotonic() + seconds
     while True:
-        verdict = _compared(source, target)
+        verdict = _compared(source, target, keeps_expiry)
         if (verdict is not None and verdict.is_clean) or time.monotonic() > end:
             return verdict or _unread()
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _compared(source: MongoClient, target: MongoClient) -> Optional[Verdict]:
+def _compared(source: MongoClient, target: MongoClient, keeps_expiry: bool) -> Optional[Verdict]:
     try:
-        return compare(defined(source), defined(target))
+        return compare(*(defined(side, keeps_expiry) for side in (source, target)))
     except PyMongoError:
         return None
 

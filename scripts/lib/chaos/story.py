@@ -39,6 +39,11 @@ SMALL_RECORDS = str(256 * 1024)
 CLIENT: Dict[str, Any] = {"heartbeatFrequencyMS": 1000, "connectTimeoutMS": 3000, "serverSelectionTimeoutMS": 10_000}
 
 
+def _is_modern(client: MongoClient) -> bool:
+    """From 6.0 on a source's stream tells of definitions, and a target keeps an expiry that never comes."""
+    return int(client.server_info()["version"].split(".")[0]) >= 6
+
+
 class Story:
     """One run."""
 
@@ -64,8 +69,7 @@ class Story:
         self._marked = Marked(writing, namespaces)
         self._settling = Settling(self._marked, self._truth, self._watcher, self._topics, world.pipeline.require_running)
         self._checks = Checks(self._is_plain)
-        # From 6.0 on the source's stream tells of definitions.
-        is_told = int(self._source.server_info()["version"].split(".")[0]) >= 6
+        is_told, self._keeps_expiry = (_is_modern(one) for one in (self._source, self._target))
         self._definer = None if self._is_plain else Definer(writing, options.seed, self._workload.revs, is_told)
         self.faults: "Counter[str]" = Counter()
         self.total = Verdict()
@@ -157,7 +161,7 @@ class Story:
         if self._definer:
             # Barriers that wait for a worker that was killed wait for its session to end, one after the other.
             seconds = settling.DISAGREE_SECONDS if is_broken else settling.ARRIVE_SECONDS
-            verdict.include(definitions.agreement(self._source, self._target, seconds))
+            verdict.include(definitions.agreement(self._source, self._target, self._keeps_expiry, seconds))
         self._claims.look("at the end of the round")
         positions, committed = self._claims.take()
         records += self._settling.rest(verdict, positions)
