@@ -42,6 +42,10 @@ def _options(options: Mapping[str, Any]) -> Dict[str, Any]:
         del kept["validationAction"]
     if kept.get("validator") == {}:
         del kept["validator"]
+    if kept.get("capped"):
+        # The target's drops nothing by itself.
+        kept.pop("size")
+        kept.pop("max", None)
     return kept
 
 

@@ -45,6 +45,7 @@ class Definer(threading.Thread):
             (self._hide, 3),
             (self._within, 3),
             (self._drop_database, 1),
+            *([(self._cap, 2)] if is_modern else []),
         ]
 
     def begin(self) -> None:
@@ -162,6 +163,10 @@ class Definer(threading.Thread):
             with session.start_transaction():
                 database[name].insert_one(definitions.document(definitions.key(self._chance), next(self._revs), self._chance, self._is_modern), session=session)
                 other.update_many({"rev": {"$gt": 0}}, {"$set": {"rev": next(self._revs)}}, session=session)
+
+    def _cap(self) -> None:
+        """A collection becomes one that drops its oldest documents."""
+        self._database().command({"convertToCapped": self._some_name(), "size": self._chance.choice([4096, 65536])})
 
     def _drop_database(self) -> None:
         self._client.drop_database(DATABASES[1])

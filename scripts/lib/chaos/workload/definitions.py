@@ -23,7 +23,11 @@ def options(chance: Random, is_modern: bool) -> Dict[str, Any]:
         made["collation"] = chance.choice(COLLATIONS)
     if chance.random() < 0.4:
         made.update(validation(chance, is_whole=True))
-    if is_modern and chance.random() < 0.25:
+    if is_modern and chance.random() < 0.15:
+        made.update(capped=True, size=chance.choice([4096, 16384, 1048576]))
+        if chance.random() < 0.5:
+            made["max"] = chance.randint(3, 20)
+    elif is_modern and chance.random() < 0.25:
         made["clusteredIndex"] = {"key": {"_id": 1}, "unique": True, "name": chance.choice(["by id", "_id_"])}
         if chance.random() < 0.5:
             made["expireAfterSeconds"] = FAR_SECONDS + chance.randint(0, 9)
