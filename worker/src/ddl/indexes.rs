@@ -72,7 +72,7 @@ fn judged(ns: &Namespace, work: &Work, error: &mongodb::error::Error, may_not_fi
         }
         Some(code) if may_not_fit && code::is_of_index_keys(code) => {
             let index = work.index_name();
-            tracing::warn!(%ns, index, code, "an index is not made: documents do not fit that the source has had since it lost it");
+            tracing::warn!(%ns, index, code, "an index is not made: there are documents that do not fit it, which the source has taken since it dropped the index");
             Ok(true)
         }
         Some(code) if INEXPRESSIBLE.contains(&code) => Err(Error::caused(
