@@ -12,28 +12,23 @@
 use bson::{Bson, Document, doc};
 use common::event::Operation;
 
+use crate::snapshot::catalog::Definition;
+
 /// A definition change: the operation and its `operationDescription`.
 pub(super) type Change = (Operation<'static>, Document);
-
-/// Options and indexes of one collection.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Defined {
-    pub(super) options: Document,
-    pub(super) indexes: Vec<Document>,
-}
 
 /// What `collMod` can change of an index.
 const HIDDEN: &str = "hidden";
 const EXPIRY: &str = "expireAfterSeconds";
 
 /// What tells of a collection that nothing was told of.
-pub(super) fn made(now: &Defined) -> Vec<Change> {
+pub(super) fn made(now: &Definition) -> Vec<Change> {
     let create = (Operation::Create, now.options.clone());
     std::iter::once(create).chain(some(Operation::CreateIndexes, now.indexes.clone())).collect()
 }
 
 /// What leads from `before` to `now`.
-pub(super) fn changes(before: &Defined, now: &Defined) -> Vec<Change> {
+pub(super) fn changes(before: &Definition, now: &Definition) -> Vec<Change> {
     let (mut gone, mut new, mut modified) = (Vec::new(), Vec::new(), Vec::new());
     for index in &before.indexes {
         match same_name(index, &now.indexes) {
@@ -100,8 +95,8 @@ fn modified_options(before: &Document, now: &Document) -> Document {
 mod tests {
     use super::*;
 
-    fn defined(options: Document, indexes: impl IntoIterator<Item = Document>) -> Defined {
-        Defined { options, indexes: indexes.into_iter().collect() }
+    fn defined(options: Document, indexes: impl IntoIterator<Item = Document>) -> Definition {
+        Definition { options, indexes: indexes.into_iter().collect() }
     }
 
     fn index(name: &str, more: Document) -> Document {
@@ -119,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_nothing_was_told_of_is_made() {
-        let empty = Defined::default();
+        let empty = Definition::default();
         assert_eq!(made(&empty), [(Operation::Create, doc! {})]);
         let a = index("a", doc! {});
         let options = doc! {"collation": {"locale": "en"}};

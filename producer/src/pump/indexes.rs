@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bson::{Binary, Document, doc, spec::BinarySubtype};
+use bson::{Document, doc};
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
@@ -50,7 +50,7 @@ impl Pump {
     ) -> Result<()> {
         let mut event = event(operation, &route.topic.ns, description, time);
         if let Some(uuid) = uuid {
-            event.insert("collectionUUID", Binary { subtype: BinarySubtype::Uuid, bytes: uuid.to_vec() });
+            event.insert("collectionUUID", catalog::binary(uuid));
         }
         let event = event.to_vec();
         let event =

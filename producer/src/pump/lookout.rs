@@ -16,10 +16,7 @@
 //!
 //! Guards: nothing is told of a collection that its name does not mean at that place of the stream.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use bson::{Bson, Document, doc};
 use common::{
@@ -36,13 +33,14 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{
     Pump,
     copying::parse_uuid,
-    differences::{self, Defined},
+    differences,
     naming::Sight,
     reads::{Answer, Asker, Wanted},
+    settled::Names,
 };
 use crate::{
     encode::text_of,
-    snapshot::catalog::{self, Definition},
+    snapshot::catalog::{self, Collection, Defined, Definition},
     source::Source,
 };
 
@@ -58,11 +56,11 @@ pub(super) struct Lookout {
     /// Whether the stream does not tell, and nobody else works on the same namespaces.
     is_on: bool,
     /// What has been published, by the name that the stream gives the collection here.
-    known: BTreeMap<Namespace, ([u8; 16], Defined)>,
-    look: JoinSet<(Duration, Result<Vec<Definition>>)>,
+    known: BTreeMap<Namespace, ([u8; 16], Definition)>,
+    look: JoinSet<(Duration, Result<Vec<Defined>>)>,
     not_before: Instant,
-    /// Names of which the stream or we have told something since the look began.
-    touched: BTreeSet<Namespace>,
+    /// Of which names the stream or we have told something since the look began.
+    names: Names,
 }
 
 impl Lookout {
@@ -73,12 +71,12 @@ impl Lookout {
             known: known.iter().filter_map(read).collect(),
             look: JoinSet::new(),
             not_before: Instant::now(),
-            touched: BTreeSet::new(),
+            names: Names::default(),
         }
     }
 
     /// Begins a look when it is time; what one has found that has ended.
-    fn found(&mut self, source: &Source, filter: &Filter) -> Result<Option<Vec<Definition>>> {
+    fn found(&mut self, source: &Source, filter: &Filter) -> Result<Option<Vec<Defined>>> {
         if !self.is_on {
             return Ok(None);
         }
@@ -96,7 +94,7 @@ impl Lookout {
             };
         }
         if self.look.is_empty() && self.not_before <= Instant::now() {
-            self.touched.clear();
+            self.names = Names::default();
             let (client, version, filter) = (source.client.clone(), source.server.version, filter.clone());
             self.look.spawn(async move {
                 let begun = Instant::now();
@@ -108,7 +106,7 @@ impl Lookout {
     }
 
     /// What has been published of this collection under the name that it has here.
-    fn published(&self, ns: &Namespace, uuid: [u8; 16]) -> Option<&Defined> {
+    fn published(&self, ns: &Namespace, uuid: [u8; 16]) -> Option<&Definition> {
         self.known.get(ns).filter(|(known, _)| *known == uuid).map(|(_, defined)| defined)
     }
 }
@@ -119,8 +117,8 @@ impl Pump {
         let Some(mut found) = self.lookout.found(&self.source, self.routes.filter())? else {
             return Ok(None);
         };
-        found.retain(|found| self.is_news(found));
-        for Definition { collection, .. } in &found {
+        found.retain(|(collection, now)| self.is_news(collection, now));
+        for (collection, _) in &found {
             collection.kind.check(&collection.ns, self.source.server.version)?;
         }
         Ok((!found.is_empty()).then_some((Asker::Look, Wanted::Look(found))))
@@ -128,13 +126,12 @@ impl Pump {
 
     /// Whether something is to be told of a collection. One that waits for its copy is told of there; of one that has had no
     /// event a pipeline without snapshot does not know since when it is there.
-    fn is_news(&self, found: &Definition) -> bool {
-        let ns = &found.collection.ns;
-        if self.lookout.touched.contains(ns) || self.is_being_copied(ns) {
+    fn is_news(&self, Collection { ns, uuid, .. }: &Collection, now: &Definition) -> bool {
+        if !self.lookout.names.is_settled(ns) || self.is_being_copied(ns) {
             return false;
         }
-        match self.lookout.published(ns, found.collection.uuid) {
-            Some(published) => *published != defined(found),
+        match self.lookout.published(ns, *uuid) {
+            Some(published) => published != now,
             None => self.routes.knows(ns) || self.encoder.position().listed.is_some(),
         }
     }
@@ -142,19 +139,22 @@ impl Pump {
     /// Tells what differs, here.
     pub(super) async fn looked(&mut self, answer: Answer, time: ClusterTime) -> Result<()> {
         let Answer::Look(found) = answer else { return Ok(()) };
-        for found in found {
-            if self.is_news(&found) {
-                self.tell_differences(&found, time).await?;
+        for (collection, now) in found {
+            if self.is_news(&collection, &now) {
+                self.tell_differences(&collection, now, time).await?;
             }
         }
         Ok(())
     }
 
-    async fn tell_differences(&mut self, found: &Definition, time: ClusterTime) -> Result<()> {
-        let (ns, now) = (&found.collection.ns, defined(found));
+    async fn tell_differences(
+        &mut self,
+        &Collection { ref ns, uuid, .. }: &Collection,
+        now: Definition,
+        time: ClusterTime,
+    ) -> Result<()> {
         let sight = Sight { time, is_create: false };
         let Some(route) = self.route(&ns.db, &ns.coll, Some(sight)).await? else { return Ok(()) };
-        let uuid = found.collection.uuid;
         let changes = match self.lookout.published(ns, uuid) {
             Some(published) => differences::changes(published, &now),
             None => differences::made(&now),
@@ -174,8 +174,9 @@ impl Pump {
         uuid: [u8; 16],
         options: Document,
     ) -> Result<()> {
-        let defined = Defined { options, ..self.lookout.published(ns, uuid).cloned().unwrap_or_default() };
-        self.published(ns, uuid, defined)
+        let definition =
+            Definition { options, ..self.lookout.published(ns, uuid).cloned().unwrap_or_default() };
+        self.published(ns, uuid, definition)
     }
 
     /// Notes that the indexes of a collection have been published.
@@ -185,25 +186,29 @@ impl Pump {
         uuid: [u8; 16],
         indexes: Vec<Document>,
     ) -> Result<()> {
-        let defined = Defined { indexes, ..self.lookout.published(ns, uuid).cloned().unwrap_or_default() };
-        self.published(ns, uuid, defined)
+        let definition =
+            Definition { indexes, ..self.lookout.published(ns, uuid).cloned().unwrap_or_default() };
+        self.published(ns, uuid, definition)
     }
 
-    fn published(&mut self, ns: &Namespace, uuid: [u8; 16], defined: Defined) -> Result<()> {
+    fn published(&mut self, ns: &Namespace, uuid: [u8; 16], defined: Definition) -> Result<()> {
         if !self.lookout.is_on {
             return Ok(());
         }
         if let Some(record) = record(ns, uuid, &defined) {
             self.encoder.defined(&record)?;
         }
-        self.lookout.touched.insert(ns.clone());
+        self.lookout.names.touch(ns.clone());
         self.lookout.known.insert(ns.clone(), (uuid, defined));
         Ok(())
     }
 
     /// The name means no collection from here on.
     pub(super) fn undefine(&mut self, ns: &Namespace) {
-        self.lookout.touched.insert(ns.clone());
+        // Nobody would ever ask for the names otherwise, and they would be kept for good.
+        if self.lookout.is_on {
+            self.lookout.names.touch(ns.clone());
+        }
         if self.lookout.known.remove(ns).is_some() {
             self.encoder.undefined(ns);
         }
@@ -227,18 +232,14 @@ impl Pump {
     }
 }
 
-fn defined(found: &Definition) -> Defined {
-    Defined { options: found.options.clone(), indexes: found.indexes.clone() }
-}
-
 /// The record of what has been published; none where it has no faithful text, and after a restart all of it is told again.
-fn record(ns: &Namespace, uuid: [u8; 16], defined: &Defined) -> Option<CollectionDefinition> {
+fn record(ns: &Namespace, uuid: [u8; 16], defined: &Definition) -> Option<CollectionDefinition> {
     let bytes = doc! {"options": &defined.options, "indexes": &defined.indexes}.to_vec().ok()?;
     let definition = text_of(raw::Document::new(&bytes).ok()?).ok()?;
     Some(CollectionDefinition { ns: ns.clone(), uuid: catalog::uuid_text(uuid), definition })
 }
 
-fn read(record: &CollectionDefinition) -> Option<(Namespace, ([u8; 16], Defined))> {
+fn read(record: &CollectionDefinition) -> Option<(Namespace, ([u8; 16], Definition))> {
     let mut bytes = Vec::new();
     codec::decode::document(record.definition.get().as_bytes(), &mut bytes).ok()?;
     let definition = Document::from_reader(bytes.as_slice()).ok()?;
@@ -246,7 +247,7 @@ fn read(record: &CollectionDefinition) -> Option<(Namespace, ([u8; 16], Defined)
     let indexes = definition.get_array("indexes").ok()?.iter().filter_map(Bson::as_document).cloned();
     Some((
         record.ns.clone(),
-        (parse_uuid(&record.uuid).ok()?, Defined { options, indexes: indexes.collect() }),
+        (parse_uuid(&record.uuid).ok()?, Definition { options, indexes: indexes.collect() }),
     ))
 }
 
@@ -259,8 +260,8 @@ mod tests {
         let (ns, uuid) = (Namespace::new("db", "coll.part"), [7; 16]);
         let options = doc! {"validator": {"a": {"$type": "string"}}, "size": 4096_i64, "x": 1.0};
         let index = doc! {"v": 2, "key": {"b": 1, "a": -1}, "name": "b_1_a_-1", "weights": {"b": 1_i64}};
-        let defined = Defined { options, indexes: vec![index] };
-        let record = record(&ns, uuid, &defined).unwrap();
-        assert_eq!(read(&record), Some((ns, (uuid, defined))));
+        let definition = Definition { options, indexes: vec![index] };
+        let record = record(&ns, uuid, &definition).unwrap();
+        assert_eq!(read(&record), Some((ns, (uuid, definition))));
     }
 }

@@ -4,7 +4,7 @@ use common::{cluster_time::ClusterTime, error::Result, namespace::Namespace, tel
 
 use crate::snapshot::{
     self, Outcome, Query,
-    catalog::Definition,
+    catalog::Defined,
     keys::{self, Looked},
     presence::{self, Presence},
 };
@@ -34,7 +34,7 @@ pub(super) enum Wanted {
     /// Nothing, for the namespace names no collection: all of these keys are missing, unless it gets one meanwhile.
     Nothing(Namespace, Vec<Vec<u8>>),
     /// Nothing more: this was read before the round's time.
-    Look(Vec<Definition>),
+    Look(Vec<Defined>),
     /// Nothing yet: a capped collection is read while the stream waits.
     Scan,
 }
@@ -50,7 +50,7 @@ pub(super) enum Answer {
     /// Of the keys of a namespace that named no collection.
     Nothing(Vec<Vec<u8>>),
     /// What was read before.
-    Look(Vec<Definition>),
+    Look(Vec<Defined>),
     /// That now is the time to read.
     Scan,
 }

@@ -1,8 +1,10 @@
-//! Which names meant the same all through a round (pure).
+//! Which names meant the same all through a round, or a look at the definitions (pure).
 //!
 //! A name is looked up before a round begins, and what is read enters the log where the stream passes the round's time. What the stream
 //! tells in between says whether the name still meant that then. Guards: nothing is taken for gone of a collection that came to
 //! be up to there.
+
+use std::collections::BTreeSet;
 
 use common::namespace::Namespace;
 
@@ -12,18 +14,18 @@ pub(super) struct Names {
     /// Named no collection when they were looked up.
     absent: Vec<Namespace>,
     /// Dropped or renamed since, or no longer absent.
-    touched: Vec<Namespace>,
+    touched: BTreeSet<Namespace>,
 }
 
 impl Names {
     /// Names that mean something, and these, which name no collection.
     pub(super) const fn without(absent: Vec<Namespace>) -> Self {
-        Self { absent, touched: Vec::new() }
+        Self { absent, touched: BTreeSet::new() }
     }
 
     /// Notes that `ns` was dropped or renamed, or that something was renamed to it.
     pub(super) fn touch(&mut self, ns: Namespace) {
-        self.touched.push(ns);
+        self.touched.insert(ns);
     }
 
     /// Notes an event about a namespace: there is a collection, whether or not the server told of its making (before 6.0 none
@@ -31,11 +33,11 @@ impl Names {
     pub(super) fn saw(&mut self, db: &str, coll: &str) {
         if let Some(at) = self.absent.iter().position(|ns| ns.db == db && ns.coll == coll) {
             let ns = self.absent.swap_remove(at);
-            self.touched.push(ns);
+            self.touched.insert(ns);
         }
     }
 
-    /// Whether `ns` has meant the same since before the round began.
+    /// Whether `ns` has meant the same since before it began.
     pub(super) fn is_settled(&self, ns: &Namespace) -> bool {
         !self.touched.contains(ns)
     }

@@ -18,15 +18,16 @@ const TELLS_DROPPED: Version = Version::new(5, 0, 0);
 const BUILD: &str = "buildUUID";
 
 /// What a collection is defined as.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Definition {
-    /// Which collection it is.
-    pub collection: Collection,
     /// Its options, as the server lists them.
     pub options: Document,
     /// Its indexes besides that of `_id`, as the server describes them.
     pub indexes: Vec<Document>,
 }
+
+/// A collection and what it is defined as.
+pub type Defined = (Collection, Definition);
 
 /// A collection of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +132,7 @@ pub async fn list(client: &Client, filter: &Filter, version: Version) -> Result<
 ///
 /// # Errors
 /// Transient when the source does not answer.
-pub async fn definitions(client: &Client, filter: &Filter, version: Version) -> Result<Vec<Definition>> {
+pub async fn definitions(client: &Client, filter: &Filter, version: Version) -> Result<Vec<Defined>> {
     let mut found = Vec::new();
     for (collection, options) in carried(client, filter).await? {
         let indexes = match (collection.kind, collection.kind.refusal(version)) {
@@ -139,7 +140,7 @@ pub async fn definitions(client: &Client, filter: &Filter, version: Version) -> 
             (_, Some(_)) => Vec::new(),
             (_, None) => indexes(client, &collection.ns).await?,
         };
-        found.push(Definition { collection, options, indexes });
+        found.push((collection, Definition { options, indexes }));
     }
     Ok(found)
 }
@@ -237,7 +238,9 @@ fn collection(db: &str, mut listed: Document) -> (Collection, Document) {
     (Collection { ns, uuid, has_simple_collation, kind }, options)
 }
 
-fn binary(uuid: [u8; 16]) -> Bson {
+/// A UUID as the server says it.
+#[must_use]
+pub fn binary(uuid: [u8; 16]) -> Bson {
     Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() })
 }
 
