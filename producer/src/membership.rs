@@ -19,7 +19,10 @@ use std::{
 use common::{
     config::Config,
     error::{Error, Kind, Result},
-    kafka::{self, Connection, client_config, failed},
+    kafka::{
+        self, Connection, client_config, failed,
+        poll::{poll, wakes_this_thread},
+    },
     topics::Topics,
 };
 use rdkafka::{
@@ -89,7 +92,7 @@ fn stay(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToke
     while !shutdown.is_cancelled() {
         let is_up = consumer.context().is_up.load(Ordering::Relaxed);
         connection.is_up(is_up, Instant::now()).map_err(|error| Error { kind: Kind::Transient, ..error })?;
-        let Some(Err(error)) = consumer.poll(PATIENCE) else { continue };
+        let Some(Err(error)) = poll(&consumer, PATIENCE) else { continue };
         let error = explain(error);
         if error.kind != Kind::Transient {
             return Err(error);
@@ -101,7 +104,7 @@ fn stay(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToke
     }
     let until = Instant::now() + LEAVE_WITHIN;
     while !consumer.context().held.is_closed() && Instant::now() < until {
-        drop(consumer.poll(PATIENCE / 10));
+        drop(poll(&consumer, PATIENCE / 10));
     }
     Ok(())
 }
@@ -120,9 +123,10 @@ fn join(config: &Config, positions: &str, held: watch::Sender<Held>) -> Result<B
     if let Some(instance) = &config.producer.instance {
         settings.set("group.instance.id", instance);
     }
-    let consumer = settings
+    let mut consumer = settings
         .create_with_context(Membership { held, is_up: AtomicBool::default() })
         .map_err(|error| failed("cannot build the consumer of the producers' group", error))?;
+    wakes_this_thread(&mut consumer);
     let subscribed = BaseConsumer::subscribe(&consumer, &[positions]);
     subscribed.map_err(|error| failed("cannot join the producers' group", error))?;
     Ok(consumer)

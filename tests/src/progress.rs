@@ -2,7 +2,12 @@
 
 use bson::doc;
 
-use crate::{DEADLINE, Pipeline, eventually, source_events::Time, view::View, waiting::ensure};
+use crate::{
+    DEADLINE, Pipeline,
+    source_events::Time,
+    view::View,
+    waiting::{ensure, while_it_moves},
+};
 
 /// The collection whose only use is to be written last.
 pub const MARKER: &str = "marker";
@@ -58,9 +63,9 @@ impl Pipeline {
         (time.time, time.increment)
     }
 
-    /// Waits for something to be seen in Kafka while every process goes on running.
+    /// Waits for something to be seen in Kafka while every process goes on running; as long as what is seen moves, it goes on.
     pub async fn until<T>(&mut self, what: &str, mut seen: impl FnMut(&mut View) -> Result<T, String>) -> T {
-        eventually(what, DEADLINE, async || {
+        while_it_moves(what, DEADLINE, async || {
             for process in self.producer.iter_mut().chain(&mut self.workers) {
                 let ended = process.status();
                 assert!(ended.is_none(), "{} ended while waited for: {what}", process.name());

@@ -17,17 +17,17 @@ use common::{
     control::{self as records, COPIED_PREFIX, Copied},
     error::{Error, Kind, Result},
     headers::Sequence,
-    kafka::{self, OnDemand, admin::REQUEST_TIMEOUT},
+    kafka::{
+        self, OnDemand,
+        admin::REQUEST_TIMEOUT,
+        send::{Outgoing, send},
+    },
     key_text,
     namespace::Namespace,
     raw::Document,
     supervision::blocking,
 };
-use futures_util::future::try_join_all;
-use rdkafka::{
-    consumer::{BaseConsumer, Consumer as _},
-    producer::{FutureProducer, FutureRecord},
-};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde::Serialize;
 use tokio::{sync::watch, time::timeout};
 
@@ -36,8 +36,6 @@ use crate::checkpoint::Repair;
 const CLIENT: &str = "oplogue-worker-control";
 /// How long the follower may take to reach the end of the topic.
 const CATCH_UP: Duration = Duration::from_secs(10);
-/// How long a request may take to be acknowledged.
-const DELIVERY: &str = "10000";
 
 /// What is known from the control topic. Cheap to clone.
 #[derive(Clone)]
@@ -52,7 +50,7 @@ struct Inner {
     /// The offset up to which the topic was read.
     read: watch::Sender<i64>,
     looks: OnDemand<BaseConsumer<kafka::Context>>,
-    asks: OnDemand<FutureProducer<kafka::Context>>,
+    kafka: Kafka,
 }
 
 impl Control {
@@ -60,8 +58,8 @@ impl Control {
     #[must_use]
     pub fn new(kafka: &Kafka, topic: String, is_followed: bool) -> Self {
         let (copied, read) = (Mutex::default(), watch::Sender::new(0));
-        let (looks, asks) = (looks(kafka), asks(kafka));
-        Self { inner: Arc::new(Inner { topic, copied, is_followed, read, looks, asks }) }
+        let (looks, kafka) = (looks(kafka), kafka.clone());
+        Self { inner: Arc::new(Inner { topic, copied, is_followed, read, looks, kafka }) }
     }
 
     /// Whether somebody reads the topic.
@@ -138,16 +136,7 @@ impl Control {
             documents = repairs.len(),
             "documents are missing at the target or differ; they are asked for anew"
         );
-        let requests = repairs.iter().map(request).collect::<Result<Vec<_>>>()?;
-        let producer = self.inner.asks.get()?;
-        let sent = requests.iter().map(async |(key, value)| {
-            let record =
-                FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(value);
-            producer.send(record, REQUEST_TIMEOUT).await.map_err(|(error, _)| error)
-        });
-        let sent = try_join_all(sent).await;
-        let sent = sent.map_err(|error| kafka::failed("a repair could not be asked for", error));
-        self.inner.asks.judge(&producer, sent.map(drop))
+        self.send(repairs.iter().map(request).collect::<Result<Vec<_>>>()?).await
     }
 
     /// Writes a record and waits until it is durable.
@@ -157,12 +146,18 @@ impl Control {
     pub(crate) async fn say(&self, key: &str, value: &impl Serialize) -> Result<()> {
         let value = serde_json::to_string(value)
             .map_err(|error| Error::caused(Kind::Invariant, "a control record does not encode", error))?;
-        let record =
-            FutureRecord::to(&self.inner.topic).partition(records::PARTITION).key(key).payload(&value);
-        let producer = self.inner.asks.get()?;
-        let sent = producer.send(record, REQUEST_TIMEOUT).await;
-        let failed = |(error, _)| kafka::failed("a control record could not be written", error);
-        self.inner.asks.judge(&producer, sent.map(drop).map_err(failed))
+        self.send(vec![(key.to_owned(), value)]).await
+    }
+
+    /// Writes keys with their values. Rare enough for a producer of its own, which is not kept: idle ones have work to do, too.
+    async fn send(&self, entries: Vec<(String, String)>) -> Result<()> {
+        let records = entries.into_iter().map(|(key, value)| Outgoing {
+            key: Some(key.into_bytes()),
+            value: value.into_bytes(),
+            ..Outgoing::default()
+        });
+        let (inner, records) = (self.inner.clone(), records.collect::<Vec<_>>());
+        blocking(move || send(&inner.kafka, CLIENT, (&inner.topic, records::PARTITION), &records)).await
     }
 
     fn copied(&self) -> MutexGuard<'_, HashMap<(String, Namespace), Copied>> {
@@ -177,15 +172,6 @@ fn looks(kafka: &Kafka) -> OnDemand<BaseConsumer<kafka::Context>> {
     OnDemand::new(move || {
         let built = settings.create_with_context(kafka::Context);
         built.map_err(|error| kafka::failed("cannot build a Kafka consumer", error))
-    })
-}
-
-fn asks(kafka: &Kafka) -> OnDemand<FutureProducer<kafka::Context>> {
-    let mut settings = kafka::client_config(kafka, CLIENT);
-    settings.set("enable.idempotence", "true").set("acks", "all").set("message.timeout.ms", DELIVERY);
-    OnDemand::new(move || {
-        let built = settings.create_with_context(kafka::Context);
-        built.map_err(|error| kafka::failed("cannot build the producer of requests", error))
     })
 }
 

@@ -59,6 +59,7 @@ impl Discovery {
         let control = self.topics.control();
         while !shutdown.is_cancelled() {
             self.await_topic(admin, &control, shutdown)?;
+            admin.rest();
             match self.follow(config, &control, shutdown) {
                 Err(error) if error.kind == Kind::Transient => {
                     tracing::warn!(reason = error.chain(), "the control topic is read anew");

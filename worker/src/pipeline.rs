@@ -227,6 +227,12 @@ fn read(
         shutdown: stages.token(),
     };
     let (config, shared) = (config.clone(), shared.clone());
+    let (told, sleeps) = (stages.token(), shared.clone());
+    stages.spawn("wake", async move {
+        told.cancelled().await;
+        sleeps.wake_reader();
+        Ok(())
+    });
     stages.spawn_thread_within(stop_within(&config), "read", move || consume::run(&config, shared, around));
 }
 

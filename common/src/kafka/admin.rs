@@ -66,6 +66,12 @@ impl Admin {
         }
     }
 
+    /// Lets go of its connections until it is needed again. Blocks a little.
+    pub fn rest(&self) {
+        self.client.let_go();
+        self.metadata.let_go();
+    }
+
     /// Whether the brokers answer.
     ///
     /// # Errors

@@ -15,11 +15,17 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{Context, admin::REQUEST_TIMEOUT, client_config, failed};
+use super::{Context, admin::REQUEST_TIMEOUT, client_config, failed, poll};
 use crate::{
     config::types::Kafka,
     error::{Error, Kind, Result},
 };
+
+/// How long brokers wait for news before they say that there are none, in milliseconds: only then is it known that what is behind the last
+/// record is a transaction's marker, so who reads to the end waits that long for it.
+const READS: &str = "100";
+/// As [`READS`], for who goes on reading: each answer costs both sides.
+const FOLLOWS: &str = "500";
 
 /// The newest value of each key; a key whose newest record has no value is gone.
 pub type Entries = BTreeMap<String, Vec<u8>>;
@@ -31,10 +37,10 @@ pub type Entries = BTreeMap<String, Vec<u8>>;
 /// # Errors
 /// Transient when the brokers do not answer or an open transaction outlives `deadline`.
 pub fn read(kafka: &Kafka, topic: &str, partition: i32, deadline: Duration) -> Result<Entries> {
-    read_and_follow(kafka, topic, partition, deadline).map(|(entries, _)| entries)
+    read_to(kafka, topic, partition, deadline).map(|(entries, _)| entries)
 }
 
-/// As [`read`], and hands out the follower that stands behind what was read.
+/// As [`read`], and hands out a follower that stands behind what was read.
 ///
 /// # Errors
 /// As [`read`].
@@ -44,8 +50,16 @@ pub fn read_and_follow(
     partition: i32,
     deadline: Duration,
 ) -> Result<(Entries, Follower)> {
+    let (entries, position) = read_to(kafka, topic, partition, deadline)?;
+    let mut follower = Follower::create(kafka, topic, partition, Offset::Offset(position), FOLLOWS)?;
+    follower.position = position;
+    Ok((entries, follower))
+}
+
+/// The entries, and the offset behind what was read.
+fn read_to(kafka: &Kafka, topic: &str, partition: i32, deadline: Duration) -> Result<(Entries, i64)> {
     let end = end(kafka, topic, partition)?;
-    let mut follower = Follower::open(kafka, topic, partition)?;
+    let mut follower = Follower::create(kafka, topic, partition, Offset::Beginning, READS)?;
     let until = Instant::now() + deadline;
     let mut entries = Entries::new();
     while follower.position < end {
@@ -58,7 +72,7 @@ pub fn read_and_follow(
             None => drop(entries.remove(&key)),
         })?;
     }
-    Ok((entries, follower))
+    Ok((entries, follower.position))
 }
 
 /// The offset behind the last record, committed or not.
@@ -77,7 +91,7 @@ pub fn end(kafka: &Kafka, topic: &str, partition: i32) -> Result<i64> {
     Ok(end)
 }
 
-/// Follows one partition of a ledger from its beginning, committed records only, in no group.
+/// Follows one partition of a ledger from its beginning, committed records only, in no group. For the thread that opened it.
 pub struct Follower {
     consumer: BaseConsumer<Context>,
     topic: String,
@@ -92,23 +106,28 @@ impl Follower {
     /// # Errors
     /// Transient when the brokers do not answer; [`Kind::Misconfigured`] when librdkafka does not take an option.
     pub fn open(kafka: &Kafka, topic: &str, partition: i32) -> Result<Self> {
-        let consumer: BaseConsumer<Context> = client_config(kafka, "oplogue-ledger")
+        Self::create(kafka, topic, partition, Offset::Beginning, FOLLOWS)
+    }
+
+    fn create(kafka: &Kafka, topic: &str, partition: i32, from: Offset, waits: &str) -> Result<Self> {
+        let mut consumer: BaseConsumer<Context> = client_config(kafka, "oplogue-ledger")
             .set("isolation.level", "read_committed")
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "true")
-            .set("fetch.wait.max.ms", "100")
+            .set("fetch.wait.max.ms", waits)
             // librdkafka wants a group id for manual assignment too; nothing is committed under it.
             .set("group.id", "oplogue-ledger")
             .create_with_context(Context)
             .map_err(|error| failed("cannot build a Kafka consumer", error))?;
+        poll::wakes_this_thread(&mut consumer);
         // Without knowing the partition's leader librdkafka first looks for where to begin half a second later.
         consumer
             .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
             .map_err(|error| failed(format!("cannot look {topic} up"), error))?;
         let mut assignment = TopicPartitionList::new();
         assignment
-            .add_partition_offset(topic, partition, Offset::Beginning)
+            .add_partition_offset(topic, partition, from)
             .map_err(|error| failed("cannot assign a ledger's partition", error))?;
         consumer.assign(&assignment).map_err(|error| failed("cannot assign a ledger's partition", error))?;
         Ok(Self { consumer, topic: topic.to_owned(), partition, position: 0 })
@@ -120,7 +139,7 @@ impl Follower {
     /// # Errors
     /// What the client reports, but for the end of the partition.
     pub fn poll(&mut self, timeout: Duration, entry: impl FnOnce(String, Option<Vec<u8>>)) -> Result<()> {
-        match self.consumer.poll(timeout) {
+        match poll::poll(&self.consumer, timeout) {
             None | Some(Err(KafkaError::PartitionEOF(_))) => {}
             Some(Err(error)) => return Err(failed(format!("cannot read {}", self.topic), error)),
             Some(Ok(record)) => {

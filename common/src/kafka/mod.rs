@@ -7,6 +7,7 @@ mod client;
 mod error;
 pub mod ledger;
 mod on_demand;
+pub mod poll;
 pub mod request;
 pub mod send;
 mod statistics;

@@ -61,6 +61,13 @@ impl<C> OnDemand<C> {
         self.judge(&client, ask(&client))
     }
 
+    /// Lets go of the client, if there is one: idle ones have work to do, too. The next to ask has another.
+    pub fn let_go(&self) {
+        let held = self.held().take();
+        // Outside of the lock, for some take their time to end.
+        drop(held);
+    }
+
     fn held(&self) -> MutexGuard<'_, Option<Arc<C>>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -37,6 +37,11 @@ impl Batch {
         Self { reply, may_split }
     }
 
+    /// Bytes of the whole reply.
+    pub(super) fn bytes(&self) -> usize {
+        self.reply.as_raw_document().as_bytes().len()
+    }
+
     /// Views the reply's parts.
     ///
     /// # Errors

@@ -10,7 +10,10 @@ use common::{
     retry::Backoff,
     telemetry::health::Condition,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::{Batch, Stream};
 
@@ -18,6 +21,12 @@ use super::{Batch, Stream};
 const COPYING_PATIENCE: Duration = Duration::from_millis(50);
 /// The same, when nothing waits.
 const IDLE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Replies that are small come no sooner after one another: each costs the source and the driver a fraction of a millisecond, however
+/// little is in it, and what comes a moment later goes into the same transaction.
+const PACE: Duration = Duration::from_millis(5);
+/// Bytes up to which a reply is small.
+const SMALL: usize = 64 * 1024;
 
 /// Hands batches on until nobody takes them; what passes by itself is retried where the stream stands. `lost` is set when the
 /// source no longer holds what follows the position.
@@ -36,11 +45,16 @@ pub async fn follow(
         // The place first: a batch, 16 MB at most, is asked for when the one before it is being worked on, never beside two.
         let Ok(place) = batches.reserve().await else { return Ok(()) };
         stream.set_patience(if *is_copying.borrow() { COPYING_PATIENCE } else { IDLE_PATIENCE });
+        let asked = Instant::now();
         match stream.next().await {
             Ok(batch) => {
                 backoff.reset();
                 condition.ready();
+                let is_small = batch.bytes() < SMALL;
                 place.send(batch);
+                if is_small {
+                    tokio::time::sleep_until(asked + PACE).await;
+                }
             }
             Err(error) if error.kind == Kind::Transient => {
                 let wait = backoff.next().unwrap_or(IDLE_PATIENCE);

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use super::{Inlet, Session};
 use crate::{encode::Encoded, sabotage};
 
+/// The longest that brokers are left alone after a transaction.
+const LONGEST_REST: Duration = Duration::from_millis(10);
+
 /// What is durable in Kafka.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Published {
@@ -30,14 +33,17 @@ pub fn run(
     published: &watch::Sender<Published>,
     most_bytes: usize,
 ) -> Result<()> {
-    while let Some(mut gathered) = batches.gather(most_bytes) {
+    let mut rested = Instant::now();
+    while let Some(mut gathered) = batches.gather(most_bytes, rested) {
         sabotage::swap(&mut gathered);
         if sabotage::doubles() {
             session.commit(&gathered)?;
         }
         let begun = Instant::now();
         session.commit(&gathered)?;
-        report(&gathered, begun.elapsed(), published);
+        let took = begun.elapsed();
+        rested = Instant::now() + (took / 2).min(LONGEST_REST);
+        report(&gathered, took, published);
         drop(gathered);
         batches.published();
     }

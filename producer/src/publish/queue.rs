@@ -21,6 +21,8 @@ const AHEAD: usize = 32;
 /// How long a transaction waits for batches that are said to follow, and how often it looks.
 const FOLLOWS_WITHIN: Duration = Duration::from_millis(50);
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
+/// More bytes than this are worth a transaction, however soon it follows another.
+const LITTLE: usize = 256 * 1024;
 /// What the room is counted in, so that its numbers fit 32 bits.
 const KIB: usize = 1024;
 
@@ -82,9 +84,9 @@ impl Outlet {
 }
 
 impl Inlet {
-    /// Waits for a batch, and takes what else is ready or said to follow, up to `most` bytes; `None` once the sender is gone.
-    /// Blocks.
-    pub fn gather(&mut self, most: usize) -> Option<Vec<Encoded>> {
+    /// Waits for a batch, and takes what else is ready or said to follow, up to `most` bytes; as long as it is little, also what comes
+    /// before `rested`. `None` once the sender is gone. Blocks.
+    pub fn gather(&mut self, most: usize, rested: Instant) -> Option<Vec<Encoded>> {
         let mut next = Some(self.batches.blocking_recv()?);
         let until = Instant::now() + self.patience;
         let (mut gathered, mut bytes) = (Vec::new(), 0);
@@ -92,7 +94,8 @@ impl Inlet {
             bytes += encoded.bytes();
             gathered.push(encoded);
             self.held.push(permit);
-            next = if bytes < most { self.ready(is_followed.then_some(until)) } else { None };
+            let until = is_followed.then_some(until).max((bytes < LITTLE).then_some(rested));
+            next = if bytes < most { self.ready(until) } else { None };
         }
         Some(gathered)
     }
@@ -149,7 +152,7 @@ mod tests {
         let is_sent = || seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
         assert_eq!(is_sent(), 60);
         for (sizes, behind) in [(60, 60), (60, 0), (5000, 5000)] {
-            let gathered = inlet.gather(1).unwrap();
+            let gathered = inlet.gather(1, Instant::now()).unwrap();
             assert_eq!(gathered.iter().map(Encoded::bytes).sum::<usize>(), sizes * KIB);
             // Nobody is let in while it is on its way.
             assert!(seen.try_recv().is_err());
@@ -159,9 +162,29 @@ mod tests {
             }
         }
         assert_eq!(is_sent(), 1);
-        assert_eq!(inlet.gather(1).map(|gathered| gathered.len()), Some(1));
+        assert_eq!(inlet.gather(1, Instant::now()).map(|gathered| gathered.len()), Some(1));
         sender.join().unwrap();
-        assert!(inlet.gather(1).is_none());
+        assert!(inlet.gather(1, Instant::now()).is_none());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn little_that_comes_while_the_brokers_rest_goes_together() {
+        let (outlet, mut inlet) = queue(LITTLE * 4);
+        let rested = Instant::now() + Duration::from_secs(60);
+        outlet.send(batch(1), false).await.unwrap();
+        let gathering = tokio::task::spawn_blocking(move || {
+            let gathered = inlet.gather(LITTLE * 2, rested).map(|gathered| gathered.len());
+            inlet.published();
+            let alone = inlet.gather(LITTLE * 2, Instant::now()).map(|gathered| gathered.len());
+            (gathered, alone)
+        });
+        // With the second it is no longer little.
+        outlet.send(batch(LITTLE), false).await.unwrap();
+        outlet.send(batch(1), false).await.unwrap();
+        let gathered = tokio::time::timeout(Duration::from_secs(30), gathering).await;
+        let (gathered, alone) = gathered.expect("it does not wait to the end").unwrap();
+        assert!(gathered >= Some(2), "{gathered:?}");
+        assert_eq!(gathered.unwrap_or(0) + alone.unwrap_or(0), 3);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +192,7 @@ mod tests {
         let (outlet, mut inlet) = queue(100 * KIB);
         let gather = |mut inlet: Inlet| {
             tokio::task::spawn_blocking(move || {
-                let gathered = inlet.gather(30 * KIB).map(|gathered| gathered.len());
+                let gathered = inlet.gather(30 * KIB, Instant::now()).map(|gathered| gathered.len());
                 inlet.published();
                 (gathered, inlet)
             })

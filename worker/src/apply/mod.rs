@@ -6,11 +6,13 @@
 //!           p2 ▮▮▮▮        └─ batch B (p2)     ─▸ …                                                      ─┘
 //! ```
 //!
-//! A batch takes what is ready at once, from any lanes that are in no other batch: there is no lingering, so a lone record is written
-//! alone and at once, and while a batch is under way the next one gathers. Lanes are disjoint between batches, and a document
+//! A batch takes what is ready, from any lanes that are in no other batch: a lone record is written alone and at once, and while a
+//! batch is under way, and for a moment behind it ([`pace`]), the next one gathers. Lanes are disjoint between batches, and a document
 //! has one lane, so its history stays in order however many batches are in flight.
 //!
 //! Owns how many batches there are; it must not look into one.
+
+mod pace;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,9 +20,10 @@ use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use self::pace::{LITTLE, Pace};
 use crate::consume::{
     Shared,
     intake::{LaneId, Limit, Settled, Taken},
@@ -50,8 +53,9 @@ pub struct Applier<A> {
     limit: Limit,
     most: usize,
     running: JoinSet<Outcome>,
-    /// The lanes of each running batch, to give them back when it panics.
-    lanes: BTreeMap<tokio::task::Id, Vec<LaneId>>,
+    /// Each running batch: when it started, and its lanes, to give them back when it panics.
+    started: BTreeMap<tokio::task::Id, (Instant, Vec<LaneId>)>,
+    pace: Pace,
     failure: Option<Error>,
 }
 
@@ -64,7 +68,8 @@ impl<A: Apply> Applier<A> {
             limit,
             most: most.max(1),
             running: JoinSet::new(),
-            lanes: BTreeMap::new(),
+            started: BTreeMap::new(),
+            pace: Pace::new(),
             failure: None,
         }
     }
@@ -76,9 +81,8 @@ impl<A: Apply> Applier<A> {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
         loop {
             let stops = shutdown.is_cancelled() || self.failure.is_some();
-            if !stops {
-                self.start_batches();
-            } else if self.running.is_empty() {
+            let held = if stops { None } else { self.start_batches() };
+            if stops && self.running.is_empty() {
                 return self.failure.map_or(Ok(()), Err);
             }
             tokio::select! {
@@ -86,30 +90,42 @@ impl<A: Apply> Applier<A> {
                 () = shutdown.cancelled(), if !stops => {}
                 Some(ended) = self.running.join_next_with_id() => self.end(ended),
                 () = self.shared.ready(), if !stops && self.running.len() < self.most => {}
+                () = tokio::time::sleep_until(held.unwrap_or_else(Instant::now)), if held.is_some() => {}
             }
         }
     }
 
-    fn start_batches(&mut self) {
+    /// Starts what may start; gives until when what is there is held back, if it is.
+    fn start_batches(&mut self) -> Option<Instant> {
         while self.running.len() < self.most {
+            let now = Instant::now();
+            let waiting = self.shared.intake().waiting();
+            let held = self.pace.holds(now).filter(|_| (1..LITTLE).contains(&waiting));
+            if held.is_some() {
+                return held;
+            }
             let taken = self.shared.take(self.limit);
             if taken.is_empty() {
-                return;
+                return None;
             }
             let lanes = taken.iter().map(|taken| taken.lane).collect();
             let batch = self.running.spawn(self.apply.clone().apply(taken));
-            self.lanes.insert(batch.id(), lanes);
+            self.started.insert(batch.id(), (now, lanes));
+            self.pace.started(now);
         }
+        None
     }
 
     fn end(&mut self, ended: Result<(tokio::task::Id, Outcome), tokio::task::JoinError>) {
         let outcome = match ended {
             Ok((id, outcome)) => {
-                self.lanes.remove(&id);
+                if let Some((at, _)) = self.started.remove(&id) {
+                    self.pace.ended(at.elapsed(), Instant::now());
+                }
                 outcome
             }
             Err(error) => {
-                let lanes = self.lanes.remove(&error.id()).unwrap_or_default();
+                let lanes = self.started.remove(&error.id()).map_or_else(Vec::new, |(_, lanes)| lanes);
                 let failure = Error::caused(Kind::Invariant, "a batch panicked", error);
                 let settled = lanes.into_iter().map(Settled::nothing).collect();
                 Outcome { settled, latest: None, failure: Some(failure) }

@@ -26,7 +26,7 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "2000"),
     // A fetch that waits for news holds up a partition that has just got room again.
-    ("fetch.wait.max.ms", "100"),
+    ("fetch.wait.max.ms", "200"),
     // The default, a second, would be the pause after every full queue.
     ("fetch.queue.backoff.ms", "10"),
     ("statistics.interval.ms", "2000"),

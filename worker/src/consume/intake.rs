@@ -71,6 +71,12 @@ impl Intake {
         self.holds_barriers = true;
     }
 
+    /// Bytes that wait in all lanes.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
     /// Bytes that each lane may buffer now.
     fn lane_bytes(&self) -> usize {
         self.room.of_lane.min(self.room.of_all / self.lanes.len().max(1))
@@ -122,6 +128,12 @@ impl Intake {
     #[must_use]
     pub fn at_barriers(&self) -> Vec<LaneId> {
         self.lanes.iter().filter(|(_, lane)| lane.is_at_barrier()).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether the lane's next record is a barrier.
+    #[must_use]
+    pub fn is_at_barrier(&self, id: LaneId) -> bool {
+        self.lanes.get(&id).is_some_and(Lane::is_at_barrier)
     }
 
     /// The barrier that is the lane's next record.

@@ -31,6 +31,7 @@ mod report;
 pub mod shared;
 mod taken;
 mod tap;
+mod unknown;
 
 pub use authority::Authority;
 pub use client::group;

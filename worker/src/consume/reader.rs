@@ -26,13 +26,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Authority, change::Change, client, context::Context, leading::Leading, record::Record, shared::Shared,
-    tap::Tap,
+    tap::Tap, unknown::Unknown,
 };
 
 /// Events of a client served in one turn, before the lanes have theirs.
 const EVENTS: usize = 64;
-/// The longest sleep: cancellation and topics are looked at this often.
-const NAP: Duration = Duration::from_millis(50);
+/// The longest sleep: what nobody wakes the reader for, a commit that is due, say, is looked at this often.
+const NAP: Duration = Duration::from_millis(250);
+/// The longest sleep while something is waited for that nobody wakes the reader for.
+const SHORT_NAP: Duration = Duration::from_millis(50);
+/// The longest sleep while draining.
+const DRAINING_NAP: Duration = Duration::from_millis(10);
 /// News of topics come in crowds; each subscription is a rebalance, so they are gathered for this long.
 const GATHER_TOPICS: Duration = Duration::from_millis(200);
 /// While a broker is away, a warning at most this often.
@@ -65,6 +69,8 @@ pub(super) struct Reader {
     /// Watched once there are topics to read.
     pub(super) connection: Option<Connection>,
     subscribe_at: Option<Instant>,
+    /// Topics that are subscribed and that the brokers did not know.
+    unknown: Unknown,
     warned_at: Option<Instant>,
     scratch: Vec<Record>,
 }
@@ -91,6 +97,7 @@ pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result
         around,
         connection: None,
         subscribe_at: Some(Instant::now()),
+        unknown: Unknown::default(),
         warned_at: None,
         scratch: Vec::new(),
     };
@@ -104,6 +111,7 @@ impl Reader {
         while !self.around.shutdown.is_cancelled() {
             self.around.heartbeat.beat();
             self.subscribe()?;
+            self.unknown.look(&self.consumer, &self.around.topics);
             let is_busy = self.serve()?;
             self.rebalance()?;
             let flows = self.flow()?;
@@ -112,10 +120,19 @@ impl Reader {
             self.commit_when_due();
             self.report()?;
             if !is_busy && !flows {
-                thread::park_timeout(NAP);
+                thread::park_timeout(self.nap());
             }
         }
         Ok(())
+    }
+
+    /// How long nothing may happen that nobody wakes the reader for.
+    fn nap(&self) -> Duration {
+        let is_waiting = self.change.is_some()
+            || self.subscribe_at.is_some()
+            || self.leading.look.is_some()
+            || self.leading.client.is_some();
+        if is_waiting { SHORT_NAP } else { NAP }
     }
 
     fn subscribe(&mut self) -> Result<()> {
@@ -183,6 +200,10 @@ impl Reader {
             // Such a client never works again; a new one may.
             return Err(Error::caused(Kind::Fenced, "the Kafka consumer has failed for good", code));
         }
+        if error.rdkafka_error_code() == Some(Code::UnknownTopicOrPartition) {
+            self.unknown.look_soon();
+            return Ok(());
+        }
         let error = failed("the Kafka consumer", error);
         if !matches!(error.kind, Kind::Transient | Kind::Fenced) {
             return Err(error);
@@ -219,7 +240,7 @@ impl Reader {
                 lanes.iter().for_each(|lane| self.shared.intake().cancel(*lane));
                 is_cancelled = true;
             }
-            thread::park_timeout(NAP / 5);
+            thread::park_timeout(DRAINING_NAP);
         }
         self.commit_and_wait(&lanes, until);
         lanes.iter().for_each(|lane| self.shared.intake().remove(*lane));

@@ -11,13 +11,17 @@ use std::{
 use common::cluster_time::ClusterTime;
 use tokio::sync::Notify;
 
-use super::intake::{Intake, Limit, Room, Settled, Taken};
+use super::{
+    intake::{Intake, LaneId, Limit, Room, Settled, Taken, Unfit},
+    record::Record,
+};
 
 /// The intake under its lock. The lock is held for moments only, never across a wait.
 #[derive(Debug)]
 pub struct Shared {
     intake: Mutex<Intake>,
     ready: Notify,
+    barrier: Notify,
     reader: OnceLock<Thread>,
     /// Cluster time of the latest event applied; 0 before the first.
     applied: AtomicU64,
@@ -30,6 +34,7 @@ impl Shared {
         Self {
             intake: Mutex::new(Intake::new(room)),
             ready: Notify::const_new(),
+            barrier: Notify::const_new(),
             reader: OnceLock::new(),
             applied: AtomicU64::new(0),
         }
@@ -49,9 +54,40 @@ impl Shared {
     /// Ends a batch.
     pub fn settle(&self, settled: Vec<Settled>) {
         let mut intake = self.intake();
-        settled.into_iter().for_each(|settled| intake.settle(settled));
+        let mut is_at_barrier = false;
+        for settled in settled {
+            let lane = settled.lane;
+            intake.settle(settled);
+            is_at_barrier |= intake.is_at_barrier(lane);
+        }
         drop(intake);
+        if is_at_barrier {
+            self.barrier.notify_one();
+        }
         self.wake_reader();
+    }
+
+    /// Keeps records that were read, and empties `records`.
+    ///
+    /// # Errors
+    /// As [`Intake::push`].
+    pub(super) fn push(&self, lane: LaneId, records: &mut Vec<Record>) -> Result<(), Unfit> {
+        let mut intake = self.intake();
+        let is_wanted = intake.push(lane, records)?;
+        let is_at_barrier = intake.is_at_barrier(lane);
+        drop(intake);
+        if is_wanted {
+            self.wake_applier();
+        }
+        if is_at_barrier {
+            self.barrier.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits until a lane has come to a barrier since the last call. Cancel safe.
+    pub async fn at_barrier(&self) {
+        self.barrier.notified().await;
     }
 
     /// Waits until records have come since the last call. Cancel safe.

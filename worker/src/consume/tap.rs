@@ -81,11 +81,7 @@ impl Tap {
         let more = self.read(shared, scratch, room)?;
         self.flowing.fetch_or(more, Ordering::AcqRel);
         if !scratch.is_empty() {
-            let pushed = shared.intake().push(self.lane, scratch);
-            let wanted = pushed.map_err(unfit)?;
-            if wanted {
-                shared.wake_applier();
-            }
+            shared.push(self.lane, scratch).map_err(unfit)?;
         }
         Ok(more)
     }

@@ -29,7 +29,7 @@ use crate::{
     target::Reached,
 };
 
-/// How often it is looked whether a lane has come to a barrier, and while one waits whether it can go on.
+/// While a lane waits at a barrier, how often it is looked whether it can go on.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// Pauses while the target does not answer.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -101,19 +101,20 @@ impl Barriers {
                 Ok(true) => continue,
                 Ok(false) => {
                     backoff.reset();
-                    LOOK_AGAIN
+                    (!self.waiting.is_empty()).then_some(LOOK_AGAIN)
                 }
                 Err(error) if matches!(error.kind.disposition(), Disposition::Retry) => {
                     let pause = backoff.next().unwrap_or(LONGEST_PAUSE);
                     tracing::warn!(reason = error.chain(), ?pause, "at a definition change; tried again");
-                    pause
+                    Some(pause)
                 }
                 Err(error) => return Err(error),
             };
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
+                () = self.shared.at_barrier(), if pause.is_none() => {}
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }
     }

@@ -72,3 +72,24 @@ async fn stopped_worker_loses_its_partitions_and_does_no_harm_when_it_wakes() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_that_the_brokers_hear_of_after_the_workers_is_read() {
+    let pipe = Pipe::new("unknown").await;
+    let users = pipe.events("users", 2).await;
+    let workers = [pipe.worker(""), pipe.worker("")];
+    pipe.publish(&users, (0..10).map(|id| insert(user(id)))).await;
+    pipe.until_count(&users, 10).await;
+    let late = pipe.to_be("late", 4);
+    pipe.announce(&late).await;
+    for worker in &workers {
+        worker.until_log("the brokers do not know a topic that is to be read");
+    }
+    pipe.create(&late.topic, late.partitions).await;
+    pipe.publish(&late, (0..40).map(|id| insert(user(id)))).await;
+    pipe.until_count(&late, 40).await;
+    for worker in workers {
+        let (status, log) = worker.stop();
+        assert!(status.success(), "{log}");
+    }
+}

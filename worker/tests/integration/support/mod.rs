@@ -118,10 +118,15 @@ impl Pipe {
 
     /// Creates the topic of a collection.
     pub(crate) async fn unannounced(&self, coll: &str, partitions: u16) -> Events {
-        let ns = Namespace::new(&self.name, coll);
-        let events = Events { topic: self.topics().events(&ns), ns, partitions };
+        let events = self.to_be(coll, partitions);
         self.create(&events.topic, partitions).await;
         events
+    }
+
+    /// The topic of a collection, which is not there yet.
+    pub(crate) fn to_be(&self, coll: &str, partitions: u16) -> Events {
+        let ns = Namespace::new(&self.name, coll);
+        Events { topic: self.topics().events(&ns), ns, partitions }
     }
 
     pub(crate) async fn announce(&self, events: &Events) {
