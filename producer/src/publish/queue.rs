@@ -181,6 +181,7 @@ mod tests {
         // With the second it is no longer little.
         outlet.send(batch(LITTLE), false).await.unwrap();
         outlet.send(batch(1), false).await.unwrap();
+        drop(outlet);
         let gathered = tokio::time::timeout(Duration::from_secs(30), gathering).await;
         let (gathered, alone) = gathered.expect("it does not wait to the end").unwrap();
         assert!(gathered >= Some(2), "{gathered:?}");

@@ -20,13 +20,15 @@ async fn put(pipe: &Pipe, events: &Events, ids: impl IntoIterator<Item = i32>) {
     pipe.publish(events, ids.into_iter().map(|id| insert(user(id)))).await;
 }
 
-/// Waits until every partition is applied to its end.
+/// Waits until every partition is applied to its end; every step on the way has the whole deadline.
 async fn until_all(pipe: &Pipe, events: &Events) {
-    until(&format!("{} is applied to its end", events.topic), async || {
-        pipe.offsets(events).await.iter().map(|offset| (*offset).max(0)).collect::<Vec<_>>()
-            == pipe.ends(events)
-    })
-    .await;
+    let offsets =
+        async || pipe.offsets(events).await.iter().map(|offset| (*offset).max(0)).collect::<Vec<_>>();
+    let mut at = offsets().await;
+    while at != pipe.ends(events) {
+        until(&format!("{} goes on from {at:?}", events.topic), async || offsets().await != at).await;
+        at = offsets().await;
+    }
 }
 
 async fn there(pipe: &Pipe, events: &Events) -> Vec<i32> {
