@@ -20,6 +20,7 @@ pub mod mapping;
 #[cfg(feature = "mongo")]
 pub mod mongo;
 pub mod namespace;
+pub mod pace;
 pub mod position;
 pub mod raw;
 #[cfg(feature = "service")]

@@ -5,14 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{cluster_time::ClusterTime, error::Result, telemetry::names};
+use common::{cluster_time::ClusterTime, error::Result, pace::Pace, telemetry::names};
 use tokio::sync::watch;
 
 use super::{Inlet, Session};
 use crate::{encode::Encoded, sabotage};
-
-/// The longest that brokers are left alone after a transaction.
-const LONGEST_REST: Duration = Duration::from_millis(10);
 
 /// What is durable in Kafka.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,8 +30,8 @@ pub fn run(
     published: &watch::Sender<Published>,
     most_bytes: usize,
 ) -> Result<()> {
-    let mut rested = Instant::now();
-    while let Some(mut gathered) = batches.gather(most_bytes, rested) {
+    let mut pace = Pace::default();
+    while let Some(mut gathered) = batches.gather(most_bytes, &pace) {
         sabotage::swap(&mut gathered);
         if sabotage::doubles() {
             session.commit(&gathered)?;
@@ -42,7 +39,7 @@ pub fn run(
         let begun = Instant::now();
         session.commit(&gathered)?;
         let took = begun.elapsed();
-        rested = Instant::now() + (took / 2).min(LONGEST_REST);
+        pace.ended(took, Instant::now());
         report(&gathered, took, published);
         drop(gathered);
         batches.published();

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::error::{Error, Result};
+use common::{
+    error::{Error, Result},
+    pace::{LITTLE, Pace},
+};
 use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
     mpsc::{self, error::TryRecvError},
@@ -21,8 +24,6 @@ const AHEAD: usize = 32;
 /// How long a transaction waits for batches that are said to follow, and how often it looks.
 const FOLLOWS_WITHIN: Duration = Duration::from_millis(50);
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
-/// More bytes than this are worth a transaction, however soon it follows another.
-const LITTLE: usize = 256 * 1024;
 /// What the room is counted in, so that its numbers fit 32 bits.
 const KIB: usize = 1024;
 
@@ -85,16 +86,17 @@ impl Outlet {
 
 impl Inlet {
     /// Waits for a batch, and takes what else is ready or said to follow, up to `most` bytes; as long as it is little, also what comes
-    /// before `rested`. `None` once the sender is gone. Blocks.
-    pub fn gather(&mut self, most: usize, rested: Instant) -> Option<Vec<Encoded>> {
+    /// while `pace` holds it back. `None` once the sender is gone. Blocks.
+    pub fn gather(&mut self, most: usize, pace: &Pace) -> Option<Vec<Encoded>> {
         let mut next = Some(self.batches.blocking_recv()?);
-        let until = Instant::now() + self.patience;
+        let now = Instant::now();
+        let (follows, held) = (now + self.patience, pace.holds(now));
         let (mut gathered, mut bytes) = (Vec::new(), 0);
         while let Some(Waiting { encoded, permit, is_followed }) = next {
             bytes += encoded.bytes();
             gathered.push(encoded);
             self.held.push(permit);
-            let until = is_followed.then_some(until).max((bytes < LITTLE).then_some(rested));
+            let until = is_followed.then_some(follows).max(held.filter(|_| bytes < LITTLE));
             next = if bytes < most { self.ready(until) } else { None };
         }
         Some(gathered)
@@ -152,7 +154,7 @@ mod tests {
         let is_sent = || seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
         assert_eq!(is_sent(), 60);
         for (sizes, behind) in [(60, 60), (60, 0), (5000, 5000)] {
-            let gathered = inlet.gather(1, Instant::now()).unwrap();
+            let gathered = inlet.gather(1, &Pace::default()).unwrap();
             assert_eq!(gathered.iter().map(Encoded::bytes).sum::<usize>(), sizes * KIB);
             // Nobody is let in while it is on its way.
             assert!(seen.try_recv().is_err());
@@ -162,20 +164,21 @@ mod tests {
             }
         }
         assert_eq!(is_sent(), 1);
-        assert_eq!(inlet.gather(1, Instant::now()).map(|gathered| gathered.len()), Some(1));
+        assert_eq!(inlet.gather(1, &Pace::default()).map(|gathered| gathered.len()), Some(1));
         sender.join().unwrap();
-        assert!(inlet.gather(1, Instant::now()).is_none());
+        assert!(inlet.gather(1, &Pace::default()).is_none());
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn little_that_comes_while_the_brokers_rest_goes_together() {
         let (outlet, mut inlet) = queue(LITTLE * 4);
-        let rested = Instant::now() + Duration::from_secs(60);
+        let mut pace = Pace::default();
+        pace.ended(Duration::from_secs(60), Instant::now() + Duration::from_secs(60));
         outlet.send(batch(1), false).await.unwrap();
         let gathering = tokio::task::spawn_blocking(move || {
-            let gathered = inlet.gather(LITTLE * 2, rested).map(|gathered| gathered.len());
+            let gathered = inlet.gather(LITTLE * 2, &pace).map(|gathered| gathered.len());
             inlet.published();
-            let alone = inlet.gather(LITTLE * 2, Instant::now()).map(|gathered| gathered.len());
+            let alone = inlet.gather(LITTLE * 2, &Pace::default()).map(|gathered| gathered.len());
             (gathered, alone)
         });
         // With the second it is no longer little.
@@ -193,7 +196,7 @@ mod tests {
         let (outlet, mut inlet) = queue(100 * KIB);
         let gather = |mut inlet: Inlet| {
             tokio::task::spawn_blocking(move || {
-                let gathered = inlet.gather(30 * KIB, Instant::now()).map(|gathered| gathered.len());
+                let gathered = inlet.gather(30 * KIB, &Pace::default()).map(|gathered| gathered.len());
                 inlet.published();
                 (gathered, inlet)
             })

@@ -7,23 +7,21 @@
 //! ```
 //!
 //! A batch takes what is ready, from any lanes that are in no other batch: a lone record is written alone and at once, and while a
-//! batch is under way, and for a moment behind it ([`pace`]), the next one gathers. Lanes are disjoint between batches, and a document
+//! batch is under way, and for a moment behind it ([`pace`](common::pace)), the next one gathers. Lanes are disjoint between batches, and a document
 //! has one lane, so its history stays in order however many batches are in flight.
 //!
 //! Owns how many batches there are; it must not look into one.
 
-mod pace;
-
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use common::{
     cluster_time::ClusterTime,
     error::{Error, Kind, Result},
+    pace::{LITTLE, Pace},
 };
-use tokio::{task::JoinSet, time::Instant};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::pace::{LITTLE, Pace};
 use crate::consume::{
     Shared,
     intake::{LaneId, Limit, Settled, Taken},
@@ -69,7 +67,7 @@ impl<A: Apply> Applier<A> {
             most: most.max(1),
             running: JoinSet::new(),
             started: BTreeMap::new(),
-            pace: Pace::new(),
+            pace: Pace::default(),
             failure: None,
         }
     }
@@ -90,7 +88,7 @@ impl<A: Apply> Applier<A> {
                 () = shutdown.cancelled(), if !stops => {}
                 Some(ended) = self.running.join_next_with_id() => self.end(ended),
                 () = self.shared.ready(), if !stops && self.running.len() < self.most => {}
-                () = tokio::time::sleep_until(held.unwrap_or_else(Instant::now)), if held.is_some() => {}
+                () = tokio::time::sleep_until(held.unwrap_or_else(Instant::now).into()), if held.is_some() => {}
             }
         }
     }

@@ -40,7 +40,7 @@ impl Reader {
         if starts.is_empty() {
             return Ok(());
         }
-        let client = self.leading.client(thread::current())?;
+        let client = self.leading.client()?;
         for start in starts {
             self.open(&client, start)?;
             self.leading.led.insert(start.partition.topic.clone());

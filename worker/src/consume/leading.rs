@@ -13,11 +13,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    thread::Thread,
     time::Instant,
 };
 
-use common::{config::Config, error::Result, kafka::Connection};
+use common::{
+    config::Config,
+    error::Result,
+    kafka::{Connection, poll::wakes_this_thread},
+};
 use rdkafka::{ClientConfig, consumer::BaseConsumer};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -59,12 +62,12 @@ impl Leading {
         }
     }
 
-    pub(super) fn client(&mut self, reader: Thread) -> Result<Arc<BaseConsumer<Context>>> {
+    pub(super) fn client(&mut self) -> Result<Arc<BaseConsumer<Context>>> {
         if let Some(client) = &self.client {
             return Ok(client.clone());
         }
         let mut client = client::create(&self.settings)?;
-        client.set_nonempty_callback(move || reader.unpark());
+        wakes_this_thread(&mut client);
         Ok(self.client.insert(Arc::new(client)).clone())
     }
 

@@ -13,7 +13,7 @@ use std::{
 use common::{
     config::Config,
     error::{Error, Kind, Result},
-    kafka::{Connection, failed},
+    kafka::{Connection, failed, poll::wakes_this_thread},
     telemetry::health::{Condition, Heartbeat},
 };
 use rdkafka::{
@@ -82,8 +82,7 @@ pub(super) struct Reader {
 pub fn run(config: &Config, shared: Arc<Shared>, around: Surroundings) -> Result<()> {
     shared.reader_is(thread::current());
     let mut consumer = client::create(&client::settings(config))?;
-    let reader = thread::current();
-    consumer.set_nonempty_callback(move || reader.unpark());
+    wakes_this_thread(&mut consumer);
     let millis = |millis: u32| Duration::from_millis(u64::from(millis));
     let mut reader = Reader {
         consumer: Arc::new(consumer),

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::kafka::failed;
+use common::{kafka::failed, retry::Backoff};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::sync::watch;
 
@@ -25,19 +25,20 @@ const ANSWERS_IN: Duration = Duration::from_secs(2);
 /// Asks while a subscribed topic is unknown.
 #[derive(Debug, Default)]
 pub(super) struct Unknown {
-    next: Option<Next>,
-}
-
-#[derive(Debug)]
-struct Next {
-    at: Instant,
-    pause: Duration,
+    next: Option<(Instant, Backoff)>,
 }
 
 impl Unknown {
     /// The client has met a topic that the brokers do not know.
     pub(super) fn look_soon(&mut self) {
-        self.next.get_or_insert_with(|| Next { at: Instant::now() + FIRST_PAUSE, pause: FIRST_PAUSE });
+        if self.next.is_none() {
+            self.wait(Backoff::new(FIRST_PAUSE, LAST_PAUSE));
+        }
+    }
+
+    fn wait(&mut self, mut backoff: Backoff) {
+        let pause = backoff.next().unwrap_or(LAST_PAUSE);
+        self.next = Some((Instant::now() + pause, backoff));
     }
 
     /// Asks when it is time to, and again later unless all of `topics` are known now. Blocks on the brokers.
@@ -46,7 +47,7 @@ impl Unknown {
         consumer: &BaseConsumer<Context>,
         topics: &watch::Receiver<BTreeSet<String>>,
     ) {
-        let Some(next) = self.next.take_if(|next| next.at <= Instant::now()) else { return };
+        let Some((_, backoff)) = self.next.take_if(|(at, _)| *at <= Instant::now()) else { return };
         // All topics: an answer about some of them leaves the group as it is.
         match consumer.fetch_metadata(None, ANSWERS_IN) {
             Ok(metadata) => {
@@ -67,7 +68,6 @@ impl Unknown {
                 tracing::warn!(reason, "whether the brokers know all topics is asked again");
             }
         }
-        let pause = (next.pause * 2).min(LAST_PAUSE);
-        self.next = Some(Next { at: Instant::now() + pause, pause });
+        self.wait(backoff);
     }
 }

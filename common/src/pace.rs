@@ -1,44 +1,45 @@
 //! How soon a batch follows another while little waits.
 //!
-//! A batch costs the target a transaction, however little is in it. Where records trickle in, batch upon batch of a few would keep a busy
-//! machine busier, and each would take the longer for it. So what is little waits for company half as long as a batch
+//! A batch costs whoever takes it a transaction, however little is in it: the brokers, or the target. Where records trickle in, batch upon batch
+//! of a few would keep a busy machine busier, and each would take the longer for it. So what is little waits for company half as long as a batch
 //! takes, which on a machine that has time to spare is a millisecond or two; a lone record after a pause waits for nothing.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A batch is taken for no longer than this: what is held back is never held long.
 const LONGEST: Duration = Duration::from_millis(20);
 /// More bytes than this are a batch worth starting.
-pub(super) const LITTLE: usize = 256 * 1024;
+pub const LITTLE: usize = 256 * 1024;
 
 /// When the next batch of little may start.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     /// How long a batch takes.
     takes: Duration,
     until: Instant,
 }
 
-impl Pace {
-    pub(super) fn new() -> Self {
+impl Default for Pace {
+    fn default() -> Self {
         Self { takes: Duration::ZERO, until: Instant::now() }
     }
+}
 
+impl Pace {
     /// A batch has started: it is given the time to end, and half of that again.
-    pub(super) fn started(&mut self, now: Instant) {
+    pub fn started(&mut self, now: Instant) {
         self.until = now + self.takes + self.takes / 2;
     }
 
     /// A batch has ended.
-    pub(super) fn ended(&mut self, took: Duration, now: Instant) {
+    pub fn ended(&mut self, took: Duration, now: Instant) {
         self.takes = took.min(LONGEST);
         self.until = self.until.max(now + self.takes / 2);
     }
 
     /// Until when little is held back, if it is.
-    pub(super) fn holds(&self, now: Instant) -> Option<Instant> {
+    #[must_use]
+    pub fn holds(&self, now: Instant) -> Option<Instant> {
         (self.until > now).then_some(self.until)
     }
 }
