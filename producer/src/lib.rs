@@ -19,4 +19,5 @@ pub mod snapshot;
 pub mod source;
 pub mod start;
 pub mod state;
+pub mod vacancy;
 pub mod weave;

@@ -35,6 +35,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::vacancy::{self, Vacancy};
+
 /// A producer that is silent for this long has lost its slices; the brokers' least (`group.min.session.timeout.ms`).
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// Four heartbeats may be lost.
@@ -88,10 +90,18 @@ fn stay(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToke
     let topics = Topics::new(&config.kafka.topic_prefix, &config.pipeline);
     let consumer = join(config, &topics.positions(), held.clone())?;
     let mut warned: Option<Instant> = None;
-    let mut connection = Connection::default();
+    let (mut connection, mut vacancy) = (Connection::default(), Vacancy::default());
     while !shutdown.is_cancelled() {
         let is_up = consumer.context().is_up.load(Ordering::Relaxed);
         connection.is_up(is_up, Instant::now()).map_err(|error| Error { kind: Kind::Transient, ..error })?;
+        let is_idle = {
+            let held = held.borrow();
+            held.is_member && held.partitions.is_empty()
+        };
+        if vacancy.is_due(is_idle, Instant::now()) && is_vacant(&consumer, &group(config)) {
+            drop(consumer);
+            return Err(leave_for_good(shutdown));
+        }
         let Some(Err(error)) = poll(&consumer, PATIENCE) else { continue };
         let error = explain(error);
         if error.kind != Kind::Transient {
@@ -109,10 +119,31 @@ fn stay(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToke
     Ok(())
 }
 
+/// Whether the group has handed its slices to nobody, as far as the brokers tell.
+fn is_vacant(consumer: &BaseConsumer<Membership>, group: &str) -> bool {
+    vacancy::nobody_holds_any(consumer, group).unwrap_or_else(|error| {
+        tracing::debug!(%error, "who holds the slices is asked again");
+        false
+    })
+}
+
+/// Waits until the group has forgotten a member that has gone without a word, as one with a name of its own goes.
+fn leave_for_good(shutdown: &CancellationToken) -> Error {
+    let until = Instant::now() + SESSION_TIMEOUT + SESSION_TIMEOUT / 2;
+    while !shutdown.is_cancelled() && Instant::now() < until {
+        std::thread::sleep(PATIENCE);
+    }
+    Error::new(Kind::Transient, "the producers' group had handed its slices to nobody")
+}
+
+fn group(config: &Config) -> String {
+    format!("oplogue.{}.producers", config.pipeline)
+}
+
 fn join(config: &Config, positions: &str, held: watch::Sender<Held>) -> Result<BaseConsumer<Membership>> {
     let mut settings = client_config(&config.kafka, "oplogue-producer-membership");
     settings
-        .set("group.id", format!("oplogue.{}.producers", config.pipeline))
+        .set("group.id", group(config))
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string())
         .set("heartbeat.interval.ms", HEARTBEAT_INTERVAL.as_millis().to_string())

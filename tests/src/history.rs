@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use bson::{Document, RawDocumentBuf};
 
-use crate::{log::Record, waiting::ensure};
+use crate::{
+    log::{Partition, Record},
+    waiting::ensure,
+};
 
 type Checked = Result<(), String>;
 
@@ -25,7 +28,23 @@ fn is_contiguous(records: &[Record]) -> Checked {
     let mut numbers: Vec<u64> = records.iter().map(Record::sequence).collect();
     numbers.sort_unstable();
     let wrong = (1..).zip(&numbers).find(|(expected, number)| expected != *number);
-    ensure(wrong.is_none(), || format!("the sequence is not contiguous (expected, found): {wrong:?}"))
+    ensure(wrong.is_none(), || {
+        let (count, last) = (numbers.len(), numbers.last());
+        let ends = ends(records);
+        format!(
+            "the sequence is not contiguous (expected, found): {wrong:?}; {count} records up to {last:?}: {ends:?}"
+        )
+    })
+}
+
+/// Of each partition how many records were found, and the offsets of the first and the last.
+fn ends(records: &[Record]) -> BTreeMap<&Partition, (usize, i64, i64)> {
+    let mut ends = BTreeMap::new();
+    for record in records {
+        let (count, _, last) = ends.entry(&record.partition).or_insert((0, record.offset, record.offset));
+        (*count, *last) = (*count + 1, record.offset);
+    }
+    ends
 }
 
 fn is_ordered_within_partitions(records: &[Record]) -> Checked {

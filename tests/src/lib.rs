@@ -20,6 +20,7 @@
 //! | [`progress`] | waiting until a pipeline has copied, published, applied |
 //! | [`phases`] | writing before the snapshot and while streaming |
 //! | [`log`], [`view`] | what lies in Kafka, read to the end |
+//! | [`group`] | a member of a Kafka group that speaks for itself |
 //! | [`history`], [`source_events`] | whether the records are the source's history: complete, once, in order |
 //! | [`compare`], [`shaping`] | whether the target is the source, shaped |
 //! | [`definitions`] | options and indexes of collections |
@@ -33,6 +34,7 @@ pub mod compare;
 pub mod connect;
 pub mod definitions;
 pub mod gate;
+pub mod group;
 pub mod history;
 pub mod log;
 pub mod phases;

@@ -174,7 +174,7 @@ impl Log {
                 Some(Ok(message)) => {
                     let record = copy(&message);
                     self.next.insert(record.partition.clone(), record.offset + 1);
-                    self.keep(record)?;
+                    self.keep(record);
                 }
             }
             unread.retain(|partition, end| self.next[partition] < *end);
@@ -182,16 +182,13 @@ impl Log {
         Ok(())
     }
 
-    /// Keeps a record; a part goes to the parts before it, which must stand right before it.
-    fn keep(&mut self, record: Record) -> Result<(), String> {
-        let Some((number, of)) = place(&record) else {
+    /// Keeps a record; a part goes to the parts before it, which must stand right before it: what is in Kafka does not mend itself, so
+    /// whoever waits for it need not go on.
+    fn keep(&mut self, record: Record) {
+        let Some((number, of)) = place(&record).filter(|(number, _)| *number > 1) else {
             self.records.push(record);
-            return Ok(());
+            return;
         };
-        if number == 1 {
-            self.records.push(record);
-            return Ok(());
-        }
         let before = self.records.iter_mut().rfind(|before| before.partition == record.partition);
         let fits = |before: &&mut Record| {
             let same = ["v", "ns", "op", "ct", "seq", "snapshot", "txn", "format", "dead.topic"];
@@ -201,11 +198,21 @@ impl Log {
                 && place(before) == Some((1, of))
                 && same.iter().all(|name| before.header(name) == record.header(name))
         };
-        let before = before.filter(fits);
-        let before = before.ok_or_else(|| format!("a part that stands alone: {:?}", record.headers))?;
+        let Some(before) = before.filter(fits) else { panic!("{}", self.alone(&record)) };
         before.value.get_or_insert_default().extend_from_slice(record.value.as_deref().unwrap_or_default());
         (before.offset, before.parts) = (record.offset, number);
-        Ok(())
+    }
+
+    /// What is said of a part that stands alone.
+    fn alone(&self, record: &Record) -> String {
+        let said = |record: &Record| {
+            let headers: Vec<_> =
+                record.headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))).collect();
+            format!("offset {}, parts {}, {headers:?}", record.offset, record.parts)
+        };
+        let before = self.records.iter().rfind(|before| before.partition == record.partition);
+        let before = before.map_or("nothing".into(), said);
+        format!("{:?}: a part that stands alone: {}\nbehind {before}", record.partition, said(record))
     }
 
     /// Where the partitions end now, as far as they have not been read to there.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use bson::doc;
-use e2e::{Collection, Pipeline, eventually, waiting::ensure};
+use e2e::{Collection, Pipeline, eventually, group::hand_out_nothing, waiting::ensure};
 use serde_json::json;
 
 const HOLDS: &str = "the slice is this producer's";
@@ -168,6 +168,21 @@ async fn of_two_producers_with_one_name_one_ends_and_says_why() {
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("producer.instance"), "{said}");
     pipeline.collection("users").insert((0..20).map(|id| doc! {"_id": id})).await;
+    pipeline.check().await;
+    pipeline.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slices_that_were_handed_to_nobody_are_taken() {
+    let mut pipeline = Pipeline::new("standby_nobody").await;
+    pipeline.collection("users").insert((0..20).map(|n| doc! {"_id": n})).await;
+    let (group, topic) =
+        (format!("oplogue.{}.producers", pipeline.name), format!("oplogue.{}.positions", pipeline.name));
+    tokio::task::block_in_place(|| {
+        hand_out_nothing(pipeline.stack().brokers(), &group, "only", &topic);
+    });
+    pipeline.start(1).await;
+    pipeline.producer().says(&["handed its slices to nobody"]).await;
     pipeline.check().await;
     pipeline.close().await;
 }

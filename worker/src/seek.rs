@@ -13,7 +13,7 @@ use common::{
 
 use crate::{
     checkpoint::Store,
-    consume::{Group, group, intake::Partition},
+    consume::{Group, intake::Partition},
     sink::Deployment,
     target,
 };
@@ -31,11 +31,7 @@ pub async fn seek(config: &Config, seek: &Seek) -> Result<Vec<String>> {
         return Err(Error::new(Kind::Misconfigured, context));
     }
     let asks = Arc::new(Group::new(config));
-    let members = asks.ask(|asks| asks.members()).await?;
-    if members > 0 {
-        let context = format!("the group {} has {members} members: stop the workers first", group(config));
-        return Err(Error::new(Kind::Misconfigured, context));
-    }
+    asks.has_no_members().await?;
     let store = Store::new(Deployment::plain(client), &config.pipeline);
     store.prepare().await?;
     let mut lines = Vec::new();

@@ -2,7 +2,11 @@
 //!
 //! Everything here blocks, but for [`Group::ask`]. Owns no membership.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::{
     config::Config,
@@ -16,6 +20,10 @@ use rdkafka::{
 };
 
 use super::group;
+
+/// How long brokers that have much to do may count a member that has left, and how often they are asked.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Asks about one pipeline's group.
 pub struct Group {
@@ -103,5 +111,25 @@ impl Group {
             .filter(|group| group.name() == self.name)
             .map(|group| group.members().len())
             .sum())
+    }
+
+    /// Makes sure that no worker runs.
+    ///
+    /// # Errors
+    /// [`Kind::Misconfigured`] while one does; transient when the brokers do not answer.
+    pub async fn has_no_members(self: &Arc<Self>) -> Result<()> {
+        let until = Instant::now() + LEAVES_WITHIN;
+        loop {
+            let members = self.ask(Self::members).await?;
+            if members == 0 {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                let context =
+                    format!("the group {} has {members} members: stop the workers first", self.name);
+                return Err(Error::new(Kind::Misconfigured, context));
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
     }
 }

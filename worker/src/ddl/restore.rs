@@ -3,7 +3,7 @@
 //! Only while no worker runs: what is given back refuses and removes documents, and the source's changes would meet it. Each step says what shall be, not what
 //! shall change, so all of it may be repeated.
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use bson::{Bson, Document, doc};
 use common::{
@@ -16,12 +16,7 @@ use common::{
 use futures_util::TryStreamExt as _;
 use mongodb::{Client, error::Error as DriverError};
 
-use crate::{
-    checkpoint::Store,
-    consume::{Group, group},
-    sink::Deployment,
-    target,
-};
+use crate::{checkpoint::Store, consume::Group, sink::Deployment, target};
 
 /// From this version on an index that is there can be made unique, and expiring.
 const CONVERTS: Version = Version::new(6, 0, 0);
@@ -33,7 +28,7 @@ const CONVERTS: Version = Version::new(6, 0, 0);
 pub async fn restore(config: &Config, order: &DefinitionsOrder, out: &mut impl Write) -> Result<()> {
     let (client, server) = target::connect(config).await?;
     if order.restores {
-        no_worker_runs(config).await?;
+        Arc::new(Group::new(config)).has_no_members().await?;
     }
     let noted = Store::new(Deployment::plain(client.clone()), &config.pipeline).definitions();
     let noted = client.database(&noted.db).collection::<Document>(&noted.coll);
@@ -59,16 +54,6 @@ pub async fn restore(config: &Config, order: &DefinitionsOrder, out: &mut impl W
     }
     mongo::close(client).await;
     refused.map_or(Ok(()), Err)
-}
-
-async fn no_worker_runs(config: &Config) -> Result<()> {
-    let asks = std::sync::Arc::new(Group::new(config));
-    let members = asks.ask(|asks| asks.members()).await?;
-    if members == 0 {
-        return Ok(());
-    }
-    let context = format!("the group {} has {members} members: stop the workers first", group(config));
-    Err(Error::new(Kind::Misconfigured, context))
 }
 
 /// The collection's present name and options; `None` when it is gone.
