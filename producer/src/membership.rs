@@ -45,8 +45,9 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long the slices may take to end before the group is left anyway.
 const LEAVE_WITHIN: Duration = Duration::from_secs(25);
-/// A member that is fenced twice within this time has a rival. Once may be its own former self: where brokers were silent for a while, a request
-/// that it made then counts as another member's.
+/// A member that is fenced so often within this time has a rival; two of one name fence each other at every heartbeat. Now and then it
+/// may be its own former self: where brokers were silent for a while, a request that it made then counts as another member's.
+const RIVAL_FENCES: usize = 4;
 const RIVAL_WITHIN: Duration = Duration::from_secs(120);
 /// A warning at most this often while the brokers are away.
 const WARN_EVERY: Duration = Duration::from_secs(30);
@@ -66,14 +67,15 @@ pub struct Held {
 /// # Errors
 /// [`Kind::Misconfigured`] when another process uses the same `producer.instance` or a right is missing.
 pub fn run(config: &Config, held: &watch::Sender<Held>, shutdown: &CancellationToken) -> Result<()> {
-    let mut fenced: Option<Instant> = None;
+    let mut fenced: Vec<Instant> = Vec::new();
     loop {
         match stay(config, held, shutdown) {
             Err(error) if error.kind == Kind::Fenced => {
-                if fenced.is_some_and(|at| at.elapsed() < RIVAL_WITHIN) {
+                fenced.retain(|at| at.elapsed() < RIVAL_WITHIN);
+                fenced.push(Instant::now());
+                if fenced.len() >= RIVAL_FENCES {
                     return Err(Error { kind: Kind::Misconfigured, ..error });
                 }
-                fenced = Some(Instant::now());
                 tracing::warn!(reason = error.chain(), "joins the producers' group once more");
             }
             Err(error) if error.kind == Kind::Transient => {
