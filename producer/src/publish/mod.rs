@@ -18,6 +18,7 @@
 //! `init_transactions` fences an older producer of the same slice and finishes or aborts its open transaction. Only then
 //! is the position read: nobody can move it afterwards without fencing us in turn.
 
+mod familiar;
 mod headers;
 mod limits;
 mod parts;

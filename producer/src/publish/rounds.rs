@@ -5,6 +5,8 @@
 //! (`rd_kafka_toppar_producer_serve` takes the messages in flight off the five requests that idempotence allows), and while a second
 //! one is ready its thread asks without a pause whether it may go: half of the producer's CPU time went there.
 //!
+//! A partition that is not familiar to the client yet gets one record in its first round (`familiar`).
+//!
 //! Guards: within a partition the order is the source's.
 
 use std::ops::Range;
@@ -21,23 +23,29 @@ pub(super) type Held<'a> = (&'a Encoded, &'a Record);
 pub(super) struct Rounds<'a> {
     /// Sorted by partition.
     records: Vec<Held<'a>>,
-    /// What is left of each partition.
-    left: Vec<Range<usize>>,
+    /// What is left of each partition, and whether one record goes ahead of it.
+    left: Vec<(Range<usize>, bool)>,
     most: usize,
 }
 
 impl<'a> Rounds<'a> {
-    /// Rounds of up to `most` bytes of each partition; of a record that is larger, that one.
-    pub(super) fn new(batches: &'a [Encoded], most: usize) -> Self {
+    /// Rounds of up to `most` bytes of each partition; of a record that is larger, that one. One record at first where `is_familiar` does
+    /// not hold.
+    pub(super) fn new(
+        batches: &'a [Encoded],
+        most: usize,
+        is_familiar: impl Fn((&str, i32)) -> bool,
+    ) -> Self {
         let of = |batch| move |record| (batch, record);
         let mut records: Vec<Held<'a>> =
             batches.iter().flat_map(|batch| batch.records.iter().map(of(batch))).collect();
         // A stable sort.
         records.sort_by_key(|(_, record)| partition(record));
-        let mut left: Vec<Range<usize>> = Vec::new();
+        let mut left: Vec<(Range<usize>, bool)> = Vec::new();
         for records in records.chunk_by(share_a_partition) {
-            let from = left.last().map_or(0, |before| before.end);
-            left.push(from..from + records.len());
+            let from = left.last().map_or(0, |(before, _)| before.end);
+            let goes_ahead = records.first().is_some_and(|(_, record)| !is_familiar(partition(record)));
+            left.push((from..from + records.len(), goes_ahead));
         }
         Self { records, left, most }
     }
@@ -48,9 +56,10 @@ impl<'a> Iterator for Rounds<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut round = Vec::new();
-        for left in &mut self.left {
+        for (left, goes_ahead) in &mut self.left {
             let records = &self.records[left.clone()];
-            let now = &records[..batchful(records, self.most)];
+            let many = if std::mem::take(goes_ahead) { 1 } else { batchful(records, self.most) };
+            let now = &records[..many];
             left.start += now.len();
             round.extend_from_slice(now);
         }
@@ -58,7 +67,8 @@ impl<'a> Iterator for Rounds<'a> {
     }
 }
 
-fn partition(record: &Record) -> (&str, i32) {
+/// Where a record goes.
+pub(super) fn partition(record: &Record) -> (&str, i32) {
     (&record.route.topic.topic, record.partition)
 }
 
@@ -103,7 +113,7 @@ mod tests {
         let batches = [batch(0, "a", &small), batch(60, "b", &large), batch(80, "a", &small)];
         let mut last = BTreeMap::new();
         let (mut count, mut rounds) = (0, 0);
-        for round in Rounds::new(&batches, MOST) {
+        for round in Rounds::new(&batches, MOST, |_| true) {
             rounds += 1;
             for records in round.chunk_by(share_a_partition) {
                 let bytes: usize = records.iter().map(|(batch, record)| batch.value(record).len()).sum();
@@ -125,7 +135,33 @@ mod tests {
     #[test]
     fn what_fits_goes_in_one_round_and_nothing_in_none() {
         let batches = [batch(0, "a", &[10; 30])];
-        assert_eq!(Rounds::new(&batches, 1 << 20).map(|round| round.len()).collect::<Vec<_>>(), [30]);
-        assert_eq!(Rounds::new(&[], 1 << 20).count(), 0);
+        assert_eq!(
+            Rounds::new(&batches, 1 << 20, |_| true).map(|round| round.len()).collect::<Vec<_>>(),
+            [30]
+        );
+        assert_eq!(Rounds::new(&[], 1 << 20, |_| false).count(), 0);
+    }
+
+    #[test]
+    fn one_record_goes_ahead_to_a_partition_that_is_not_familiar() {
+        let batches = [batch(0, "a", &[10; 30]), batch(30, "b", &[10; 30])];
+        let topic = |coll| route(coll).topic.topic.clone();
+        let (a, b) = (topic("a"), topic("b"));
+        let rounds: Vec<_> = Rounds::new(&batches, 1 << 20, |(topic, _)| topic == b).collect();
+        let partitions = |coll: &str| {
+            rounds
+                .iter()
+                .flatten()
+                .filter(|(_, r)| r.route.topic.topic == coll)
+                .map(|(_, r)| r.partition)
+                .collect::<BTreeSet<_>>()
+                .len()
+        };
+        let of = |round: usize, coll: &str| {
+            rounds[round].iter().filter(|(_, r)| r.route.topic.topic == coll).count()
+        };
+        assert_eq!(rounds.len(), 2);
+        assert_eq!((of(0, &a), of(0, &b)), (partitions(&a), 30));
+        assert_eq!((of(1, &a), of(1, &b)), (30 - partitions(&a), 0));
     }
 }

@@ -1,6 +1,7 @@
 //! One producer session: a transactional client from its fencing to its end.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -25,7 +26,12 @@ use rdkafka::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, headers, parts, rounds::Rounds};
+use super::{
+    Limits,
+    familiar::Familiar,
+    headers, parts,
+    rounds::{self, Rounds},
+};
 use crate::{
     encode::{Encoded, Entry, Record},
     memory::Budget,
@@ -87,6 +93,7 @@ pub struct Session {
     positions: String,
     control: String,
     limits: Arc<Limits>,
+    familiar: RefCell<Familiar>,
     shutdown: CancellationToken,
 }
 
@@ -129,6 +136,7 @@ impl Session {
             positions: topics.positions(),
             control: topics.control(),
             limits,
+            familiar: RefCell::default(),
             shutdown,
         })
     }
@@ -209,13 +217,40 @@ impl Session {
 
     fn send_records(&self, batches: &[Encoded]) -> Result<(), KafkaError> {
         let mut text = String::new();
-        for (number, round) in Rounds::new(batches, self.limits.batch_bytes()).enumerate() {
+        let rounds = Rounds::new(batches, self.limits.batch_bytes(), |partition| self.is_familiar(partition));
+        for (number, round) in rounds.enumerate() {
             if number > 0 {
                 self.serve_until_delivered();
             }
-            round.into_iter().try_for_each(|(batch, record)| self.send_record(batch, record, &mut text))?;
+            round.iter().try_for_each(|(batch, record)| self.send_record(batch, record, &mut text))?;
+            let mut partitions: Vec<_> = round.iter().map(|(_, record)| rounds::partition(record)).collect();
+            partitions.dedup();
+            // Known or not: what follows has to find the first record of each there.
+            if !partitions.iter().all(|partition| self.is_familiar(*partition)) {
+                self.serve_until_delivered();
+            }
+            partitions.into_iter().for_each(|partition| self.arrived(partition));
         }
         Ok(())
+    }
+
+    fn is_familiar(&self, partition: (&str, i32)) -> bool {
+        self.familiar.borrow().has(partition, Instant::now())
+    }
+
+    /// What was sent there has arrived, unless the transaction has failed.
+    fn arrived(&self, partition: (&str, i32)) {
+        if !self.deliveries.have_failed() {
+            self.familiar.borrow_mut().arrived(partition, Instant::now());
+        }
+    }
+
+    /// Waits for the first record that goes to a partition.
+    fn follow_the_first(&self, partition: (&str, i32)) {
+        if !self.is_familiar(partition) {
+            self.serve_until_delivered();
+            self.arrived(partition);
+        }
     }
 
     fn send_record(&self, batch: &Encoded, record: &Record, text: &mut String) -> Result<(), KafkaError> {
@@ -232,6 +267,9 @@ impl Session {
                 Some(key) => out.key(key),
                 None => out,
             })?;
+            if part.is_some() {
+                self.follow_the_first(rounds::partition(record));
+            }
         }
         Ok(())
     }
@@ -249,6 +287,7 @@ impl Session {
                 Some(value) => out.payload(value),
                 None => out,
             })?;
+            self.follow_the_first((topic, partition));
         }
         Ok(())
     }
@@ -267,10 +306,10 @@ impl Session {
         }
     }
 
-    /// Waits until no record is on its way, or one has failed. Committing waits for it too, but in steps of 100 ms.
+    /// Waits until no record is on its way, or one has failed, as each does that is not there within the transaction's timeout
+    /// (`message.timeout.ms` is that at most). Committing waits for it too, but in steps of 100 ms.
     fn serve_until_delivered(&self) {
-        let until = Instant::now() + REQUEST_TIMEOUT;
-        while self.client.in_flight_count() > 0 && !self.deliveries.have_failed() && Instant::now() < until {
+        while self.client.in_flight_count() > 0 && !self.deliveries.have_failed() {
             self.serve();
         }
     }
