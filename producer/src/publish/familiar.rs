@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Brokers forget a producer that has been silent for `producer.id.expiration.ms`, a day by default.
+/// Brokers forget a producer that has been silent for `producer.id.expiration.ms`, a day by default. After this time one record goes ahead again,
+/// however busy the partition was: no note need be taken of every record.
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// What has arrived where.
@@ -25,12 +26,8 @@ impl Familiar {
         last.is_some_and(|last| now.duration_since(*last) < REMEMBERED_FOR)
     }
 
-    /// A record has arrived there.
+    /// The first record has arrived there, and nothing was sent behind it yet.
     pub(super) fn arrived(&mut self, (topic, partition): (&str, i32), now: Instant) {
-        if let Some(last) = self.0.get_mut(topic).and_then(|partitions| partitions.get_mut(&partition)) {
-            *last = now;
-            return;
-        }
         self.0.entry(topic.to_owned()).or_default().insert(partition, now);
     }
 }

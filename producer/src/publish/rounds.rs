@@ -72,7 +72,8 @@ pub(super) fn partition(record: &Record) -> (&str, i32) {
     (&record.route.topic.topic, record.partition)
 }
 
-fn share_a_partition((_, a): &Held<'_>, (_, b): &Held<'_>) -> bool {
+/// Whether two records go to the same one.
+pub(super) fn share_a_partition((_, a): &Held<'_>, (_, b): &Held<'_>) -> bool {
     partition(a) == partition(b)
 }
 

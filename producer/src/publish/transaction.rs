@@ -223,13 +223,9 @@ impl Session {
                 self.serve_until_delivered();
             }
             round.iter().try_for_each(|(batch, record)| self.send_record(batch, record, &mut text))?;
-            let mut partitions: Vec<_> = round.iter().map(|(_, record)| rounds::partition(record)).collect();
-            partitions.dedup();
-            // Known or not: what follows has to find the first record of each there.
-            if !partitions.iter().all(|partition| self.is_familiar(*partition)) {
-                self.serve_until_delivered();
+            for (_, record) in round.chunk_by(rounds::share_a_partition).filter_map(<[_]>::first) {
+                self.follow_the_first(rounds::partition(record));
             }
-            partitions.into_iter().for_each(|partition| self.arrived(partition));
         }
         Ok(())
     }
@@ -238,18 +234,14 @@ impl Session {
         self.familiar.borrow().has(partition, Instant::now())
     }
 
-    /// What was sent there has arrived, unless the transaction has failed.
-    fn arrived(&self, partition: (&str, i32)) {
+    /// Waits for the first record that goes to a partition; where the transaction fails meanwhile, the next one is the first again.
+    fn follow_the_first(&self, partition: (&str, i32)) {
+        if self.is_familiar(partition) {
+            return;
+        }
+        self.serve_until_delivered();
         if !self.deliveries.have_failed() {
             self.familiar.borrow_mut().arrived(partition, Instant::now());
-        }
-    }
-
-    /// Waits for the first record that goes to a partition.
-    fn follow_the_first(&self, partition: (&str, i32)) {
-        if !self.is_familiar(partition) {
-            self.serve_until_delivered();
-            self.arrived(partition);
         }
     }
 
